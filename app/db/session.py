@@ -1,0 +1,103 @@
+"""Units of work on SQL: short transactions that never hold a gevent hub on a locked SQLite file."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from app.errors import DatabaseUnavailable
+
+# A locked SQLite file is waited for in steps of LOCK_STEP_S, by sleeping, which gevent turns into a switch.
+# SQLite's own busy handler would hold the whole worker instead.
+LOCK_STEP_S = 0.01
+LOCK_WAIT_S = 5.0
+
+
+class Database:
+    """The engine of one process. Make it after fork; share it between greenlets and threads.
+
+    :raises DatabaseUnavailable: from `read` and `write` when the database does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session for reading; whatever it changed is rolled back."""
+        with self._wrapped(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that commits at the end of the block, or rolls back if it raises."""
+        with self._wrapped(), Session(self.engine, expire_on_commit=False) as session:
+            self._begin_write(session)
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+    def _begin_write(self, session: Session) -> None:
+        """Take SQLite's write lock now, so that no later statement of the unit can meet a lock."""
+        if self.engine.dialect.name != "sqlite":
+            return
+
+        session.connection(execution_options={"begin_immediate": True})
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as err:
+            raise DatabaseUnavailable("The database does not answer; try again shortly.") from err
+        except DBAPIError as err:
+            if err.connection_invalidated:
+                raise DatabaseUnavailable("The connection to the database was lost; try again.") from err
+            raise
+
+
+def make_engine(url: str | URL) -> Engine:
+    """Build an engine with Galley's SQLite pragmas or PostgreSQL timeouts."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": 0.0})
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    # SQLAlchemy, not the driver, says when a transaction begins.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        _retry_locked(partial(connection.execute, f"PRAGMA {pragma}"))
+
+
+def _begin_sqlite(connection: Any) -> None:
+    is_write = connection.get_execution_options().get("begin_immediate", False)
+    statement = "BEGIN IMMEDIATE" if is_write else "BEGIN"
+    _retry_locked(partial(connection.exec_driver_sql, statement))
+
+
+def _retry_locked(attempt: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            attempt()
+        except (OperationalError, sqlite3.OperationalError) as err:
+            if "locked" not in str(err) or time.monotonic() >= deadline:
+                raise
+            time.sleep(LOCK_STEP_S)
+        else:
+            return

@@ -1,0 +1,389 @@
+"""Every failure Galley names, in one tree.
+
+::
+
+    GalleyError
+    ├── InputError            the caller's bytes or values are wrong
+    │   ├── UnreadableBody · InvalidFields · EmptyBody · BodyTooLarge · BodyTimeout
+    │   └── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
+    ├── AccessError           who asks, and what they may
+    │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
+    │   └── InsufficientScope · ModelNotAllowed
+    ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound
+    ├── ConflictError         VersionExists · ClientExists · WrongTask
+    ├── UnavailableError      try again: carries retry_after_s
+    │   ├── QueueFull · ModelLoading · RunnerLost · Draining · RateLimited
+    │   └── DatabaseUnavailable · RedisUnavailable
+    ├── DeadlineExceeded
+    ├── ModelFailed           the model raised or answered nonsense
+    └── StoreError            a version that cannot be trusted
+        ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StoreUnreachable
+        └── UnloadableArtifact · SignatureMismatch · SampleMismatch
+
+No HTTP number lives here: app/web/error_handlers.py maps classes to statuses.
+"""
+
+from typing import ClassVar
+
+
+class GalleyError(Exception):
+    """Base of the tree: a stable `code`, a sentence for the caller, and whether trying again can help."""
+
+    code: ClassVar[str] = "internal_error"
+    is_retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InputError(GalleyError):
+    """What the caller sent is wrong, and sending it again will not help."""
+
+    code = "invalid_input"
+
+
+class UnreadableBody(InputError):
+    """The body is not of the form the route reads."""
+
+    code = "unreadable_body"
+
+
+class EmptyBody(InputError):
+    """The body holds nothing."""
+
+    code = "empty_body"
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"The request body is empty; send {wanted}.")
+
+
+class InvalidFields(InputError):
+    """The body or query is readable, but fields are wrong: `errors` says which and why."""
+
+    code = "validation_failed"
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        fields = ", ".join(sorted(errors))
+        super().__init__(f"These fields were not accepted: {fields}.")
+        self.errors = errors
+
+
+class BodyTooLarge(InputError):
+    """The body is over the route's limit."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is over the limit of {limit_bytes} bytes.")
+
+
+class BodyTimeout(InputError):
+    """The body stopped arriving."""
+
+    code = "body_timeout"
+    is_retryable = True
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"The request body did not arrive within {waited_s:g} s.")
+
+
+class UnreadableImage(InputError):
+    """The bytes look like an accepted image format but cannot be decoded."""
+
+    code = "unreadable_image"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The image could not be decoded: {reason}.")
+
+
+class UnsupportedImage(InputError):
+    """The bytes are not an image of an accepted format."""
+
+    code = "unsupported_image"
+
+    def __init__(self, accepted: str) -> None:
+        super().__init__(f"The bytes are not an image of an accepted format ({accepted}).")
+
+
+class ImageTooLarge(InputError):
+    """The image's header claims more pixels than are allowed."""
+
+    code = "image_too_large"
+
+    def __init__(self, width: int, height: int, limit_pixels: int) -> None:
+        super().__init__(f"The image is {width}×{height} pixels; at most {limit_pixels} pixels are accepted.")
+
+
+class TooManyImages(InputError):
+    """More parts than one request may carry."""
+
+    code = "too_many_images"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"One request may carry at most {limit} images.")
+
+
+class AccessError(GalleyError):
+    """Base of everything about identity and permission."""
+
+    code = "access_denied"
+
+
+class MissingToken(AccessError):
+    """No bearer token was sent."""
+
+    code = "token_missing"
+
+    def __init__(self) -> None:
+        super().__init__("Send a bearer token in the Authorization header; POST /auth/token issues one.")
+
+
+class InvalidToken(AccessError):
+    """The token is malformed, forged, or belongs to no client."""
+
+    code = "token_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token is not valid.")
+
+
+class ExpiredToken(AccessError):
+    """The token's time is over."""
+
+    code = "token_expired"
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token has expired; request a new one from POST /auth/token.")
+
+
+class RevokedToken(AccessError):
+    """The token, or its client, was revoked."""
+
+    code = "token_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token has been revoked.")
+
+
+class InvalidClient(AccessError):
+    """Client id and secret do not match."""
+
+    code = "invalid_client"
+
+    def __init__(self) -> None:
+        super().__init__("The client id or the client secret is wrong.")
+
+
+class InsufficientScope(AccessError):
+    """The token lacks a scope the route needs."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This route needs the scope '{scope}', which the token does not have.")
+        self.scope = scope
+
+
+class ModelNotAllowed(AccessError):
+    """The client is bound to other models."""
+
+    code = "model_not_allowed"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"This client may not use the model '{model_name}'.")
+
+
+class NotFoundError(GalleyError):
+    """The named thing does not exist."""
+
+    code = "not_found"
+
+
+class ModelNotFound(NotFoundError):
+    """No model of that name is published."""
+
+    code = "model_not_found"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"There is no model named '{model_name}'.")
+
+
+class VersionNotFound(NotFoundError):
+    """The model has no such version or alias."""
+
+    code = "version_not_found"
+
+    def __init__(self, model_name: str, version: str) -> None:
+        super().__init__(f"The model '{model_name}' has no version or alias '{version}'.")
+
+
+class ClientNotFound(NotFoundError):
+    """No client of that id."""
+
+    code = "client_not_found"
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"There is no client '{client_id}'.")
+
+
+class ConflictError(GalleyError):
+    """The request contradicts what already stands."""
+
+    code = "conflict"
+
+
+class VersionExists(ConflictError):
+    """Versions are immutable: this one is already published."""
+
+    code = "version_exists"
+
+    def __init__(self, model_name: str, version: int) -> None:
+        super().__init__(f"Version {version} of the model '{model_name}' is already published.")
+
+
+class ClientExists(ConflictError):
+    """A client of that id is already there."""
+
+    code = "client_exists"
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"There is already a client '{client_id}'.")
+
+
+class WrongTask(ConflictError):
+    """The model does another task than the route serves."""
+
+    code = "wrong_task"
+
+    def __init__(self, model_name: str, task: str, wanted: str) -> None:
+        super().__init__(f"The model '{model_name}' does {task}; this route needs a model for {wanted}.")
+
+
+class UnavailableError(GalleyError):
+    """Not now: trying again after `retry_after_s` seconds can succeed."""
+
+    code = "unavailable"
+    is_retryable = True
+
+    def __init__(self, detail: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class QueueFull(UnavailableError):
+    """The runner's bounded queue has no room."""
+
+    code = "queue_full"
+
+
+class ModelLoading(UnavailableError):
+    """No runner of the version is ready yet."""
+
+    code = "model_loading"
+
+
+class RunnerLost(UnavailableError):
+    """The runner that held the request died before it answered."""
+
+    code = "runner_lost"
+
+
+class Draining(UnavailableError):
+    """The process is about to end and takes no new work."""
+
+    code = "draining"
+
+
+class RateLimited(UnavailableError):
+    """The caller is over its limit."""
+
+    code = "rate_limited"
+
+
+class DatabaseUnavailable(UnavailableError):
+    """SQL does not answer."""
+
+    code = "database_unavailable"
+
+
+class RedisUnavailable(UnavailableError):
+    """Redis does not answer."""
+
+    code = "redis_unavailable"
+
+
+class DeadlineExceeded(GalleyError):
+    """The work did not finish within the caller's or the server's deadline."""
+
+    code = "deadline_exceeded"
+    is_retryable = True
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"The answer was not ready within {limit_s:g} s.")
+
+
+class ModelFailed(GalleyError):
+    """The model raised, or its answer does not fit its signature."""
+
+    code = "model_failed"
+
+
+class StoreError(GalleyError):
+    """A model version that cannot be trusted or read."""
+
+    code = "store_error"
+
+
+class InvalidName(StoreError):
+    """A model name, version or file name that could leave the store's root or break a URL."""
+
+    code = "invalid_name"
+
+
+class InvalidManifest(StoreError):
+    """The manifest is unreadable or contradicts itself."""
+
+    code = "invalid_manifest"
+
+
+class DigestMismatch(StoreError):
+    """A file's bytes are not those the manifest recorded."""
+
+    code = "digest_mismatch"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The SHA-256 of '{path}' differs from the one in the manifest.")
+
+
+class MissingFile(StoreError):
+    """A file the manifest names is not there."""
+
+    code = "missing_file"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"'{path}' is named by the manifest but is not in the version.")
+
+
+class StoreUnreachable(StoreError):
+    """The store's file system does not answer."""
+
+    code = "store_unreachable"
+
+
+class UnloadableArtifact(StoreError):
+    """The artifact cannot be loaded: truncated, not TorchScript, or without forward."""
+
+    code = "unloadable_artifact"
+
+
+class SignatureMismatch(StoreError):
+    """The model takes or answers other tensors than its manifest says."""
+
+    code = "signature_mismatch"
+
+
+class SampleMismatch(StoreError):
+    """The model does not give the outputs stored beside its samples."""
+
+    code = "sample_mismatch"

@@ -1,0 +1,20 @@
+"""Names of Celery tasks and queues: the web tier sends by name and never imports a task."""
+
+import enum
+
+
+class TaskName(enum.StrEnum):
+    """Every task, as workers register it."""
+
+    PURGE_REVOCATIONS = "galley.maintenance.purge_revocations"
+    SWEEP_STAGING = "galley.maintenance.sweep_staging"
+    CHECK_STORE = "galley.maintenance.check_store"
+
+
+class QueueName(enum.StrEnum):
+    """Every queue a Celery worker may be told to serve."""
+
+    BATCH = "batch"
+    HEAVY = "heavy"
+    VERIFICATION = "verification"
+    UPKEEP = "upkeep"

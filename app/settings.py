@@ -1,0 +1,178 @@
+"""Every setting, typed and explained; the only module that reads the environment.
+
+`read_settings()` reports all problems at once. Each field is the environment variable of the same name in
+capitals. Relative paths start at the working directory.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from environs import Env, EnvValidationError, validate
+
+# A Unix socket's path may hold 107 bytes; runner sockets add up to 60 behind the folder.
+LONGEST_RUN_DIR = 45
+
+
+class SettingsError(Exception):
+    """One or more settings do not parse; the message lists every one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a Galley process was told. Built once at start, handed down, never changed."""
+
+    environment: str
+    """`development` or `production`. Production refuses secrets that Galley made up itself."""
+
+    host: str
+    """Address gunicorn listens on."""
+    port: int
+    """TCP port gunicorn listens on."""
+    var_dir: Path
+    """Where a running server writes: store, database, Redis data, logs, secrets."""
+    run_dir: Path
+    """Sockets and pid files. `var_dir/run`, or a short folder under the temp dir when that path is too long."""
+
+    database_url: str
+    """SQLAlchemy URL. SQLite under `var_dir` by default; `postgresql+psycopg://…` for several machines."""
+    redis_url: str
+    """`redis://…`, `rediss://…` or `unix://…`. By default the socket of the Redis that `make run` starts."""
+    redis_timeout_s: float
+    """How long any Redis call may take before Galley goes on without it."""
+    store_url: str
+    """Where model versions live: a folder or any fsspec URL (`s3://…`)."""
+
+    jwt_secret: str
+    """Key that signs access tokens (HS256), at least 32 bytes. `JWT_SECRET`, or the file `JWT_SECRET_FILE` names."""
+    token_lifetime_s: int
+    """Lifetime of an access token."""
+    token_memory_s: float
+    """How long a web worker trusts a token it has verified before it asks SQL again."""
+    secret_grace_s: int
+    """How long a rotated client secret stays valid."""
+    cors_origins: list[str]
+    """Origins that browsers may call from; empty allows none."""
+
+    web_workers: int
+    """gunicorn worker processes."""
+    request_timeout_s: float
+    """Longest an inference request may take; `Request-Timeout` can only shorten it."""
+    body_timeout_s: float
+    """Longest a request body may take to arrive."""
+    max_body_bytes: int
+    """Largest request body."""
+    max_image_pixels: int
+    """Largest image, by the size its header claims."""
+    max_images: int
+    """Most images in one request."""
+
+    limit_inference: str
+    """Rate limit of inference routes, per client."""
+    limit_management: str
+    """Rate limit of all other routes, per client."""
+    limit_login_failures: str
+    """Rate limit of failed token requests, per client id and address."""
+
+    images_model: str
+    """The model that answers image classifications when the caller names none."""
+
+    runner_queue_rows: int
+    """Rows a runner lets wait before it refuses."""
+    runner_threads: int
+    """Compute threads of a runner whose model is heavy; 0 takes one per core."""
+    runner_idle_s: float
+    """How long a version nobody pinned or aliased stays loaded without being called."""
+    heartbeat_s: float
+    """How often the controller asks runners how they are and publishes the directory."""
+    drain_s: float
+    """Longest a draining process may take to finish what it holds."""
+
+    log_level: str
+    """`debug`, `info`, `warning` or `error`."""
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of the secrets that `make run` creates (mode 0700)."""
+        return self.var_dir / "secrets"
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Folder of the Prometheus multiprocess files, one sub-folder per service."""
+        return self.run_dir / "metrics"
+
+
+def read_settings() -> Settings:
+    """Read all settings from the environment.
+
+    :raises SettingsError: naming every setting that is wrong.
+    """
+    env = Env(eager=False)
+    var_dir = Path(env.str("VAR_DIR", "var")).absolute()
+    run_dir = short_run_dir(var_dir)
+    settings = Settings(
+        environment=env.str("ENVIRONMENT", "development", validate=validate.OneOf(["development", "production"])),
+        host=env.str("HOST", "127.0.0.1"),
+        port=env.int("PORT", 8000, validate=validate.Range(1, 65535)),
+        var_dir=var_dir,
+        run_dir=run_dir,
+        database_url=env.str("DATABASE_URL", f"sqlite:///{var_dir}/galley.db"),
+        redis_url=env.str("REDIS_URL", f"unix://{run_dir}/redis.sock"),
+        redis_timeout_s=env.float("REDIS_TIMEOUT_S", 0.5, validate=positive),
+        store_url=env.str("STORE_URL", str(var_dir / "store")),
+        jwt_secret=env.str("JWT_SECRET", _secret_file(env, var_dir), validate=validate.Length(min=32)),
+        token_lifetime_s=env.int("TOKEN_LIFETIME_S", 3600, validate=positive),
+        token_memory_s=env.float("TOKEN_MEMORY_S", 5.0, validate=not_negative),
+        secret_grace_s=env.int("SECRET_GRACE_S", 86_400, validate=not_negative),
+        cors_origins=env.list("CORS_ORIGINS", []),
+        web_workers=env.int("WEB_WORKERS", 2, validate=positive),
+        request_timeout_s=env.float("REQUEST_TIMEOUT_S", 30.0, validate=positive),
+        body_timeout_s=env.float("BODY_TIMEOUT_S", 20.0, validate=positive),
+        max_body_bytes=env.int("MAX_BODY_BYTES", 64 * 2**20, validate=positive),
+        max_image_pixels=env.int("MAX_IMAGE_PIXELS", 50_000_000, validate=positive),
+        max_images=env.int("MAX_IMAGES", 32, validate=positive),
+        limit_inference=env.str("LIMIT_INFERENCE", "5000/second"),
+        limit_management=env.str("LIMIT_MANAGEMENT", "50/second"),
+        limit_login_failures=env.str("LIMIT_LOGIN_FAILURES", "10/minute"),
+        images_model=env.str("IMAGES_MODEL", "digits"),
+        runner_queue_rows=env.int("RUNNER_QUEUE_ROWS", 512, validate=positive),
+        runner_threads=env.int("RUNNER_THREADS", 0, validate=not_negative),
+        runner_idle_s=env.float("RUNNER_IDLE_S", 600.0, validate=positive),
+        heartbeat_s=env.float("HEARTBEAT_S", 1.0, validate=positive),
+        drain_s=env.float("DRAIN_S", 30.0, validate=positive),
+        log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
+    )
+    try:
+        env.seal()
+    except EnvValidationError as err:
+        raise SettingsError(_sentences(err.error_messages)) from err
+
+    return settings
+
+
+positive = validate.Range(min=0, min_inclusive=False)
+not_negative = validate.Range(min=0)
+
+
+def short_run_dir(var_dir: Path) -> Path:
+    """Return the folder for sockets: under `var_dir` where the path is short enough, else a stable temp folder."""
+    run_dir = var_dir / "run"
+    if len(bytes(run_dir)) <= LONGEST_RUN_DIR:
+        return run_dir
+
+    digest = hashlib.sha256(bytes(run_dir)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"galley-{digest}"
+
+
+def _secret_file(env: Env, var_dir: Path) -> str:
+    path = Path(env.str("JWT_SECRET_FILE", str(var_dir / "secrets" / "jwt_secret")))
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def _sentences(messages: object) -> str:
+    if not isinstance(messages, dict):
+        return f"These settings are wrong: {messages}"
+
+    lines = [f"  {name}: {' '.join(map(str, problems))}" for name, problems in sorted(messages.items())]
+    return "These settings are wrong:\n" + "\n".join(lines)

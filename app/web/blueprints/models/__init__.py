@@ -1,0 +1,4 @@
+"""What models and versions there are.
+
+May import app.web, app.services and app.scenarios. Never opens a session, a socket or a file itself.
+"""

@@ -1,0 +1,138 @@
+"""What a model version says of itself: the manifest, its defaults and its own consistency."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from app.errors import InvalidManifest, InvalidName
+from model_store.model_ref import check_file_name, check_model_name
+
+MANIFEST_FILE = "manifest.json"
+SAMPLES_FILE = "samples.json"
+ARTIFACT_FILE = "model.pt"
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "BF16", "FP32", "FP64", "BYTES",
+]  # fmt: skip
+Task = Literal["image-classification", "ranking", "sequence-scoring", "text-classification", "tensor"]
+Execution = Literal["online", "heavy"]
+Dimension = Annotated[int, Meta(ge=-1)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class TensorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One input or output: its name, its OIP datatype, its shape with the batch first and -1 for free."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    datatype: Datatype
+    shape: Annotated[list[Dimension], Meta(min_length=1, max_length=8)]
+
+
+class StateSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One piece of state that a sequence keeps between calls: which input reads it, which output writes it."""
+
+    input: str
+    output: str
+    shape: list[Annotated[int, Meta(ge=1)]]
+    init: float = 0.0
+
+
+class FileEntry(Struct, frozen=True, kw_only=True):
+    """One file of the version: its SHA-256 in hex and its size."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Meta(ge=0)]
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One preprocessing step: the name of an operation and its arguments."""
+
+    op: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+class Preprocessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How decoded input becomes a tensor: the colour mode to decode to, then the steps in order."""
+
+    mode: Literal["RGB", "L"] = "RGB"
+    steps: list[Step] = field(default_factory=list)
+
+
+class Postprocessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the first output becomes scores."""
+
+    activation: Literal["softmax", "sigmoid", "none"] = "softmax"
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The manifest of one version. Only inputs, outputs and max_batch_size have no default.
+
+    `inputs` are in the order of forward's parameters, `outputs` in the order of what it returns.
+    `files` is filled by the publisher and covers every file but the manifest itself.
+    """
+
+    inputs: Annotated[list[TensorSpec], Meta(min_length=1)]
+    outputs: Annotated[list[TensorSpec], Meta(min_length=1)]
+    max_batch_size: Annotated[int, Meta(ge=1, le=4096)]
+    name: str = ""
+    version: int = 0
+    format: Literal["torchscript"] = "torchscript"
+    task: Task = "tensor"
+    execution: Execution = "online"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    postprocessing: Postprocessing = field(default_factory=Postprocessing)
+    labels: list[str] = field(default_factory=list)
+    state: list[StateSpec] = field(default_factory=list)
+    description: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    created_at: str = ""
+    files: dict[str, FileEntry] = field(default_factory=dict)
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Read a manifest from JSON and check that it does not contradict itself.
+
+    :raises InvalidManifest: saying which field is wrong.
+    """
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as err:
+        raise InvalidManifest(f"The manifest cannot be read: {err}.") from err
+
+    return check_manifest(manifest)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest as indented JSON, fields in declaration order."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def check_manifest(manifest: Manifest) -> Manifest:
+    """Return the manifest if its parts fit together.
+
+    :raises InvalidManifest: naming the first that does not.
+    """
+    try:
+        if manifest.name:
+            check_model_name(manifest.name)
+        for path in manifest.files:
+            check_file_name(path)
+    except InvalidName as err:
+        raise InvalidManifest(err.detail) from err
+
+    for kind, specs in (("input", manifest.inputs), ("output", manifest.outputs)):
+        names = [spec.name for spec in specs]
+        if len(set(names)) != len(names):
+            raise InvalidManifest(f"Two {kind}s have the same name: {', '.join(names)}.")
+    _check_state(manifest)
+    return manifest
+
+
+def _check_state(manifest: Manifest) -> None:
+    inputs = {spec.name for spec in manifest.inputs}
+    outputs = {spec.name for spec in manifest.outputs}
+    for state in manifest.state:
+        if state.input not in inputs or state.output not in outputs:
+            raise InvalidManifest(f"State {state.input!r} → {state.output!r} names tensors the signature lacks.")
