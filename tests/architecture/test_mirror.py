@@ -1,0 +1,56 @@
+"""Unit tests mirror the source, path for path."""
+
+from tests.architecture.source import ROOT, SourceFile, product_files, test_files
+
+UNIT = "tests/unit/"
+
+# Modules whose proof needs more than one process or a real outside part: where that proof stands.
+PROVEN_ELSEWHERE: dict[str, str] = {}
+
+# A module of fewer lines of code in functions than this is proven through its callers.
+WORTH_A_TEST = 12
+
+
+def test_each_unit_test_names_a_module() -> None:
+    """A unit test without its module is lost: the module was moved or renamed."""
+    lost = [source.path for source in test_files() if source.path.startswith(UNIT) and _is_lost(source)]
+
+    assert not lost, "These unit tests mirror no module:\n" + "\n".join(lost)
+
+
+def test_each_module_has_a_unit_test() -> None:
+    """A module with code of its own is tested beside its path, or PROVEN_ELSEWHERE says where."""
+    mirrored = {source.path for source in test_files()}
+    bare = [
+        f"{source.path} → {_mirror(source.path)}"
+        for source in product_files()
+        if _is_worth_a_test(source) and _mirror(source.path) not in mirrored and source.path not in PROVEN_ELSEWHERE
+    ]
+
+    assert not bare, "These modules have no unit test:\n" + "\n".join(bare)
+
+
+def test_proofs_elsewhere_exist() -> None:
+    """Each exception names a module that is there, and a test that is there."""
+    paths = [*PROVEN_ELSEWHERE, *PROVEN_ELSEWHERE.values()]
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def _is_lost(source: SourceFile) -> bool:
+    folder, _, name = source.path.removeprefix(UNIT).rpartition("/")
+    if not name.startswith("test_"):
+        return False
+
+    module = f"{folder}/{name.removeprefix('test_')}".lstrip("/")
+    return not (ROOT / module).is_file() and not (ROOT / module.removesuffix(".py")).is_dir()
+
+
+def _is_worth_a_test(source: SourceFile) -> bool:
+    is_migration = source.path.startswith("migrations/")
+    return not is_migration and sum(function.body_lines for function in source.functions) >= WORTH_A_TEST
+
+
+def _mirror(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{UNIT}{folder}/test_{name}" if folder else f"{UNIT}test_{name}"
