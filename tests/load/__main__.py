@@ -1,0 +1,67 @@
+"""`python -m tests.load`: measure a stack of its own, print the tables, write docs/benchmarks.md."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.load.digits import digits_tables
+from tests.load.http_load import generators
+from tests.load.images import IMAGES_MODEL, images_tables
+from tests.load.machine import machine_facts
+from tests.load.measure import Plan
+from tests.load.memory import memory_table
+from tests.load.report import Table, document
+from tests.load.stack import ROOT, Stack, running_stack
+
+SUITES = ("digits", "images")
+
+
+def main() -> None:
+    """Run the chosen suites."""
+    options = _parser().parse_args()
+    plan = Plan(seconds=options.seconds, runs=options.runs)
+    with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
+        _say("starting a stack on an empty folder")
+        with running_stack(Path(folder)) as stack:
+            tables = _measure(stack, options.suites, plan)
+
+    sys.stdout.write("".join(f"\n{table}\n" for table in tables))
+    if options.out:
+        options.out.write_text(document(tables, command="make bench", facts=machine_facts()), "utf-8")
+        _say(f"wrote {options.out}")
+
+
+def _measure(stack: Stack, suites: Sequence[str], plan: Plan) -> list[Table]:
+    tables = []
+    if "digits" in suites:
+        tables += digits_tables(stack, generators(), plan, _say)
+    tables.append(memory_table(stack.facts(), moment="of the default stack"))
+    if "images" in suites:
+        _say(f"importing {IMAGES_MODEL} with random weights")
+        stack.flask("models", "import", "torchvision", IMAGES_MODEL, "--weights", "none")
+        stack.wait_for_model(IMAGES_MODEL)
+        tables += images_tables(stack, generators()[0], plan, _say)
+        tables.append(memory_table(stack.facts(), moment=f"with {IMAGES_MODEL} beside it, after load"))
+    return tables
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("suites", nargs="*", default=SUITES, choices=SUITES, help="what to measure; all by default")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a run")
+    parser.add_argument("--runs", type=int, default=3, help="runs per figure, of which the median is taken")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks.md", help="the Markdown file to write")
+    parser.add_argument("--no-out", dest="out", action="store_const", const=None, help="only print")
+    return parser
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

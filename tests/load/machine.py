@@ -1,0 +1,31 @@
+"""Facts of the machine and of the parts that were measured, so that a figure can be compared with another."""
+
+import importlib.metadata
+import os
+import platform
+import re
+from pathlib import Path
+
+PARTS = ("torch", "torchvision", "pillow", "gunicorn", "gevent", "flask", "pyzmq", "redis")
+
+
+def machine_facts() -> dict[str, str]:
+    """Return what is worth knowing beside a figure, by name."""
+    return {
+        "Processor": _find(Path("/proc/cpuinfo"), r"^model name\s*:\s*(.+)$") or platform.machine(),
+        "Cores": str(len(os.sched_getaffinity(0))),
+        "Memory": _memory(),
+        "System": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "Parts": ", ".join(f"{part} {importlib.metadata.version(part)}" for part in PARTS),
+    }
+
+
+def _memory() -> str:
+    kilobytes = _find(Path("/proc/meminfo"), r"^MemTotal:\s+(\d+) kB")
+    return f"{int(kilobytes) / 2**20:.1f} GiB" if kilobytes else "unknown"
+
+
+def _find(path: Path, pattern: str) -> str:
+    found = re.search(pattern, path.read_text("utf-8"), re.MULTILINE)
+    return found[1].strip() if found else ""

@@ -1,0 +1,111 @@
+"""A stack of the benchmark's own: started by the launcher on an empty folder and a free port, ended like by Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.load.processes import ProcessFacts, stack_facts
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LIMIT_S = 300
+STOP_LIMIT_S = 60
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A running stack: where it listens, who may call it, and which process started it."""
+
+    url: str
+    token: str
+    launcher_pid: int
+    environment: dict[str, str]
+
+    def facts(self) -> list[ProcessFacts]:
+        """Return every process of the stack."""
+        return stack_facts(self.launcher_pid)
+
+    def flask(self, *arguments: str) -> None:
+        """Run a `flask` command against the stack's folder.
+
+        :raises subprocess.CalledProcessError: when it fails; its output went to the terminal.
+        """
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True)
+
+    def wait_for_model(self, name: str, *, limit_s: float = 120) -> None:
+        """Wait until version 1 of the model has a READY runner.
+
+        :raises TimeoutError: when it has none in time.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"}
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            answer = httpx.get(f"{self.url}/api/v1/models/{name}/versions/1", headers=headers)
+            if answer.is_success and any(runner["state"] == "READY" for runner in answer.json()["runners"]):
+                return
+            time.sleep(POLL_S)
+
+        raise TimeoutError(f"{name}/1 was not READY within {limit_s:g} s; the last answer was {answer.text}")
+
+
+@contextmanager
+def running_stack(var_dir: Path) -> Iterator[Stack]:
+    """Start a stack under `var_dir`, wait until it is ready, and end it with all its processes."""
+    port = _free_port()
+    environment = {**os.environ, "VAR_DIR": str(var_dir), "HOST": "127.0.0.1", "PORT": str(port)}
+    with (var_dir / "launcher.log").open("wb") as log:
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "deploy.stack"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(launcher, url, log=var_dir / "launcher.log")
+        token = _token(url, var_dir)
+        yield Stack(url=url, token=token, launcher_pid=launcher.pid, environment=environment)
+    finally:
+        launcher.send_signal(signal.SIGINT)
+        launcher.wait(STOP_LIMIT_S)
+
+
+def _wait_until_ready(launcher: subprocess.Popen[bytes], url: str, *, log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while launcher.poll() is None and time.monotonic() < deadline:
+        if _is_ready(url):
+            return
+        time.sleep(POLL_S)
+
+    raise RuntimeError(f"The stack did not become ready. Its launcher said:\n{log.read_text('utf-8')}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _token(url: str, var_dir: Path) -> str:
+    lines = (var_dir / "admin.env").read_text("ascii").split()
+    admin = dict(line.split("=", 1) for line in lines)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": admin["GALLEY_CLIENT_ID"],
+        "client_secret": admin["GALLEY_CLIENT_SECRET"],
+    }
+    return str(httpx.post(f"{url}/auth/token", data=form).raise_for_status().json()["access_token"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
