@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         _say("starting a stack on an empty folder")
         with running_stack(Path(folder)) as stack:
-            tables = _measure(stack, options.suites, plan)
+            tables = _measure(stack, options.suites or SUITES, plan)
 
     sys.stdout.write("".join(f"\n{table}\n" for table in tables))
     if options.out:
@@ -50,7 +50,7 @@ def _measure(stack: Stack, suites: Sequence[str], plan: Plan) -> list[Table]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("suites", nargs="*", default=SUITES, choices=SUITES, help="what to measure; all by default")
+    parser.add_argument("suites", nargs="*", choices=SUITES, help="what to measure; all by default")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a run")
     parser.add_argument("--runs", type=int, default=3, help="runs per figure, of which the median is taken")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks.md", help="the Markdown file to write")

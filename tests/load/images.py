@@ -42,19 +42,15 @@ def _run(stack: Stack, generator: Generator, request: Request, plan: Plan, repor
 
 
 def _table(runs: Sequence[Run], generator: str, plan: Plan) -> Table:
-    bare = [
-        "bare loop",
-        _figure(runs, lambda run: run.bare.images_per_s, 1),
-        "",
-        _figure(runs, _bare_ms, 1),
-        "",
-        "",
-        "",
-    ]
+    bare_rate = _figure(runs, lambda run: run.bare.images_per_s, 1)
+    bare_ms = _figure(runs, lambda run: run.bare.latency_s * 1000, 1)
     return Table(
         title=f"{IMAGES_MODEL}: one 500×375 JPEG per request",
         columns=["concurrency", "images/s", "of bare loop", "p50 ms", "p99 ms", "CPU ms/image", "errors"],
-        rows=[bare, *(_row(runs, connections) for connections in plan.concurrencies)],
+        rows=[
+            ["bare loop", bare_rate, "", bare_ms, "", "", ""],
+            *(_row(runs, connections) for connections in plan.concurrencies),
+        ],
         note=f"Medians of {plan.runs} runs of {plan.seconds:g} s, load by {generator}. Each run measures the bare loop "
         "(decode, preprocess, forward: its rate from two processes of one thread each, its latency from one image at a "
         "time) and then the server; the share is of the bare loop of the same run.",
@@ -75,7 +71,3 @@ def _row(runs: Sequence[Run], connections: int) -> list[str]:
 
 def _figure(runs: Sequence[Run], pick: Callable[[Run], float], digits: int) -> str:
     return f"{statistics.median(map(pick, runs)):.{digits}f}"
-
-
-def _bare_ms(run: Run) -> float:
-    return run.bare.latency_s * 1000

@@ -10,6 +10,7 @@ import psutil
 
 # The first that matches a command line names the kind.
 KINDS = (
+    ("tether", re.compile(r"deploy\.tether|galley-tether")),
     ("runner", re.compile(r"galley-runner (?P<name>\S+)")),
     ("web worker", re.compile(r"gunicorn: worker")),
     ("web master", re.compile(r"gunicorn")),

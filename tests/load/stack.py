@@ -65,7 +65,11 @@ def running_stack(var_dir: Path) -> Iterator[Stack]:
     environment = {**os.environ, "VAR_DIR": str(var_dir), "HOST": "127.0.0.1", "PORT": str(port)}
     with (var_dir / "launcher.log").open("wb") as log:
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "deploy.stack"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "deploy.stack", "run", "--end-with-parent"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         url = f"http://127.0.0.1:{port}"
