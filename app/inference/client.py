@@ -1,0 +1,198 @@
+"""The way from a web worker to a runner: choose the least busy one, ask it, fail over once from a dead one."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import zmq.green as zmq
+from msgspec import Struct, field
+
+from app.errors import DeadlineExceeded, Draining, GalleyError, ModelFailed, ModelLoading, QueueFull, RunnerLost
+from app.inference.connection import RunnerConnection
+from app.inference.directory import RunnerRecord
+from app.inference.directory_reader import DirectoryReader
+from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RowFailure
+from model_store.model_ref import ModelRef
+
+# Callers that may wait for a version to load; those beyond are told to come back.
+MAX_WAITERS = 256
+# How long a load takes when no earlier one of the version was measured.
+USUAL_LOAD_S = 3.0
+FAILED_RETRY_S = 10.0
+
+
+class InferAnswer(Struct, frozen=True, kw_only=True):
+    """One entry per row, in the order asked; times in seconds; and who answered."""
+
+    rows: list[bytes | RowFailure]
+    queue_s: float
+    compute_s: float
+    runner: RunnerRecord
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One request on its way, whichever runner ends up answering it."""
+
+    ref: ModelRef
+    rows: Sequence[bytes]
+    deadline: float
+    parameters: dict[str, Any] = field(default_factory=dict)
+    lane: Lane = Lane.INTERACTIVE
+    request_id: str = ""
+    limit_s: float = 0.0
+
+
+class InferenceClient:
+    """Sends rows to runners. One per process, made after fork, used by the greenlets of one gevent hub."""
+
+    def __init__(self, directory: DirectoryReader) -> None:
+        self._directory = directory
+        self._context = zmq.Context()
+        self._connections: dict[str, RunnerConnection] = {}
+        self._pruned_for = directory.snapshot
+        self._call_ids = itertools.count(1)
+        self._waiters = 0
+
+    def infer(
+        self,
+        ref: ModelRef,
+        rows: Sequence[bytes],
+        *,
+        deadline: float,
+        parameters: dict[str, Any] | None = None,
+        lane: Lane = Lane.INTERACTIVE,
+        request_id: str = "",
+    ) -> InferAnswer:
+        """Return one answer per row. Blocks the calling greenlet until `deadline` (monotonic) at most.
+
+        :raises QueueFull: when the runner has no room, or cannot make the deadline.
+        :raises ModelLoading: when no runner became ready in time.
+        :raises RunnerLost: when the runner died with the rows and no other one is ready.
+        :raises Draining: when the runner is about to end and no other one became ready in time.
+        :raises DeadlineExceeded: when the rows were not answered in time.
+        :raises ModelFailed: when the model raised or answered nonsense.
+        """
+        call = Call(
+            ref=ref,
+            rows=rows,
+            deadline=deadline,
+            parameters=parameters or {},
+            lane=lane,
+            request_id=request_id,
+            limit_s=round(deadline - time.monotonic(), 2),
+        )
+        self._prune()
+        return self._ask_twice(call)
+
+    def close(self) -> None:
+        """Close all sockets; calls still waiting raise `RunnerLost`."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        self._context.destroy(linger=0)
+
+    def _ask_twice(self, call: Call) -> InferAnswer:
+        runner = self._choose(call)
+        try:
+            return self._ask(call, runner)
+        except RunnerLost:
+            # NOTE: rows that a runner held when it died may be what killed it. They get one other runner that is
+            # READY already, but nobody is made to wait for them. Rows that never left may wait.
+            if self._connection(runner).has_connected and not self._ready(call.ref):
+                raise
+        except Draining:
+            pass
+        return self._ask(call, self._choose(call))
+
+    def _choose(self, call: Call) -> RunnerRecord:
+        runners = self._ready(call.ref) or self._wait_ready(call)
+        return min(runners, key=lambda runner: runner.queued_rows + self._rows_in_flight(runner.address))
+
+    def _ask(self, call: Call, runner: RunnerRecord) -> InferAnswer:
+        connection = self._connection(runner)
+        request = InferRequest(
+            call_id=next(self._call_ids),
+            deadline=call.deadline,
+            parameters=call.parameters,
+            lane=call.lane,
+            request_id=call.request_id,
+        )
+        reply = connection.call(request, call.rows)
+        if isinstance(reply.header, Refusal):
+            connection.is_draining |= reply.header.code == Draining.code
+            raise _refused(reply.header, call.limit_s)
+
+        return _answer(reply.header, reply.rows, call, runner)
+
+    def _ready(self, ref: ModelRef) -> list[RunnerRecord]:
+        return self._directory.ready(ref, excluding=self._unusable())
+
+    def _unusable(self) -> set[str]:
+        """Addresses not to be tried although the directory may still call them READY."""
+        return {address for address, connection in self._connections.items() if not connection.is_usable}
+
+    def _wait_ready(self, call: Call) -> list[RunnerRecord]:
+        self._directory.want(call.ref)
+        if self._directory.has_failed(call.ref):
+            raise ModelLoading(
+                f"The last attempt to load {call.ref} failed; it will be tried again.", retry_after_s=FAILED_RETRY_S
+            )
+        if self._waiters >= MAX_WAITERS:
+            raise self._loading(call.ref)
+
+        self._waiters += 1
+        try:
+            runners = self._directory.wait_ready(call.ref, call.deadline, excluding=self._unusable())
+        finally:
+            self._waiters -= 1
+        if not runners:
+            raise self._loading(call.ref)
+
+        return runners
+
+    def _loading(self, ref: ModelRef) -> ModelLoading:
+        estimate_s = max((runner.load_s for runner in self._directory.runners(ref)), default=0.0) or USUAL_LOAD_S
+        return ModelLoading(f"{ref} is being loaded; no runner of it is ready yet.", retry_after_s=estimate_s)
+
+    def _connection(self, runner: RunnerRecord) -> RunnerConnection:
+        connection = self._connections.get(runner.address)
+        if connection is None:
+            connection = self._connections[runner.address] = RunnerConnection(self._context, runner.address)
+        return connection
+
+    def _rows_in_flight(self, address: str) -> int:
+        connection = self._connections.get(address)
+        return 0 if connection is None else connection.rows_in_flight
+
+    def _prune(self) -> None:
+        """Close the connections to runners that the directory no longer knows, once per snapshot."""
+        snapshot = self._directory.snapshot
+        if snapshot is self._pruned_for:
+            return
+
+        self._pruned_for = snapshot
+        known = {runner.address for runner in snapshot.runners}
+        for address in [address for address in self._connections if address not in known]:
+            if self._connections[address].rows_in_flight == 0:
+                self._connections.pop(address).close()
+
+
+def _refused(refusal: Refusal, limit_s: float) -> GalleyError:
+    if refusal.code == DeadlineExceeded.code:
+        return DeadlineExceeded(limit_s)
+    for error in (QueueFull, ModelLoading, Draining):
+        if refusal.code == error.code:
+            return error(refusal.detail, retry_after_s=refusal.retry_after_s)
+
+    return ModelFailed(refusal.detail)
+
+
+def _answer(header: InferReply, frames: list[bytes], call: Call, runner: RunnerRecord) -> InferAnswer:
+    if len(frames) != len(call.rows):
+        raise ModelFailed(f"{call.ref} answered {len(frames)} of {len(call.rows)} rows.")
+
+    rows: list[bytes | RowFailure] = list(frames)
+    for failure in header.failures:
+        rows[failure.row] = failure
+    return InferAnswer(rows=rows, queue_s=header.queue_s, compute_s=header.compute_s, runner=runner)

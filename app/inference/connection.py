@@ -1,0 +1,137 @@
+"""One socket to one runner: calls go out, answers come back in any order, a dead runner is noticed at once."""
+
+import logging
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gevent
+import msgspec
+import zmq.green as zmq
+from gevent.event import AsyncResult
+from msgspec import Struct
+
+from app.errors import DeadlineExceeded, RunnerLost
+from app.inference.messages import InferReply, InferRequest, Refusal, decode_reply, encode
+
+logger = logging.getLogger(__name__)
+
+# An address is never used by a second runner, so each of these is final (RECONNECT_IVL is -1).
+LOSSES = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_CONNECT_RETRIED
+# How long until the controller has a killed runner's successor READY, as a rule.
+RESTART_S = 2.0
+
+
+class Reply(Struct, frozen=True):
+    """What a runner answered: the header, and one frame per row behind an `InferReply`."""
+
+    header: InferReply | Refusal
+    rows: list[bytes]
+
+
+class RunnerConnection:
+    """A DEALER socket and the two greenlets that serve it.
+
+    Belongs to one gevent hub; any number of its greenlets may call at once.
+    """
+
+    def __init__(self, context: Any, address: str) -> None:
+        self.address = address
+        self.is_lost = False
+        self.is_draining = False
+        self.has_connected = False
+        self.rows_in_flight = 0
+        self._pending: dict[int, AsyncResult] = {}
+        self._socket = context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.reconnect_ivl = -1
+        self._monitor = self._socket.get_monitor_socket(LOSSES | zmq.EVENT_CONNECTED, f"inproc://monitor-{id(self)}")
+        self._socket.connect(address)
+        self._greenlets = [gevent.spawn(self._receive), gevent.spawn(self._watch)]
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether new requests may be sent."""
+        return not (self.is_lost or self.is_draining)
+
+    def call(self, request: InferRequest, rows: Sequence[bytes]) -> Reply:
+        """Send a request and wait for its answer until the request's deadline.
+
+        :raises RunnerLost: when the runner dies first.
+        :raises DeadlineExceeded: when the deadline passes first; a late answer is dropped.
+        """
+        self._check_alive()
+        started = time.monotonic()
+        pending = self._pending[request.call_id] = AsyncResult()
+        self.rows_in_flight += len(rows)
+        try:
+            self._send(request, rows)
+            if not pending.ready() and pending.wait(max(0.0, request.deadline - started)) is None:
+                self._check_alive()
+                raise DeadlineExceeded(round(request.deadline - started, 2))
+            reply: Reply = pending.get()
+            return reply
+        finally:
+            self.rows_in_flight -= len(rows)
+            del self._pending[request.call_id]
+
+    def close(self) -> None:
+        """Close the socket; calls still waiting raise `RunnerLost`."""
+        self._lose()
+        gevent.killall(self._greenlets)
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
+
+    def _send(self, request: InferRequest, rows: Sequence[bytes]) -> None:
+        try:
+            # Without waiting: a greenlet switch between two frames would mix up two requests.
+            self._socket.send_multipart([encode(request), *rows], zmq.NOBLOCK)
+        except zmq.ZMQError as err:
+            raise self._loss() from err
+
+    def _receive(self) -> None:
+        while True:
+            self._take(self._socket.recv_multipart())
+
+    def _take(self, frames: list[bytes]) -> None:
+        try:
+            header = decode_reply(frames[0])
+        except msgspec.MsgspecError as err:
+            logger.warning("%s sent an answer that cannot be read: %s", self.address, err)
+            return
+
+        pending = self._pending.get(header.call_id)
+        if pending is not None and isinstance(header, InferReply | Refusal):
+            pending.set(Reply(header, frames[1:]))
+
+    def _watch(self) -> None:
+        while not self.is_lost:
+            (event,) = struct.unpack_from("=H", self._monitor.recv_multipart()[0])
+            if event == zmq.EVENT_CONNECTED:
+                self.has_connected = True
+            elif event & LOSSES:
+                self._take_rest()
+                self._lose()
+
+    def _take_rest(self) -> None:
+        """Read the answers a runner gave before it ended: its end may be noticed before they are."""
+        while True:
+            try:
+                self._take(self._socket.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+
+    def _lose(self) -> None:
+        self.is_lost = True
+        for pending in self._pending.values():
+            if not pending.ready():
+                pending.set_exception(self._loss())
+
+    def _check_alive(self) -> None:
+        if self.is_lost:
+            raise self._loss()
+
+    def _loss(self) -> RunnerLost:
+        return RunnerLost("The process that ran the model ended before it answered.", retry_after_s=RESTART_S)

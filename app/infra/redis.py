@@ -1,0 +1,146 @@
+"""Redis as Galley uses it: timeouts on every call, its errors in Galley's words, a listener that survives outages."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from app.errors import RedisUnavailable
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+OUTAGES: Final = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OutOfMemoryError)
+"""What redis-py raises when Redis cannot serve; all other errors of it are mistakes of ours."""
+
+# How soon `Subscriber.stop` is noticed, and how long an outage lasts after Redis is back.
+STEP_S = 0.2
+# A subscription has no traffic of its own: without a question now and then, a hung Redis would look alive.
+PING_EVERY_S = 2.0
+
+
+def make_redis(settings: Settings) -> redis.Redis:
+    """Build a client: lazy, pooled, safe to share between threads or greenlets. Make it after fork.
+
+    No call is tried twice: a caller's time is worth more than an answer from a Redis that is going away, and
+    a pooled connection that broke while it was idle is replaced before it is used.
+    """
+    return redis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Wrap what a Redis outage raises.
+
+    :raises RedisUnavailable: when Redis is away, hung, full or read-only.
+    """
+    try:
+        yield
+    except OUTAGES as err:
+        raise RedisUnavailable("Redis does not answer; try again shortly.") from err
+
+
+class Subscriber:
+    """Listens to channels on a thread of its own and comes back by itself after any outage.
+
+    Each channel's callback gets the message's bytes. `on_connect` runs at every (re)connection, after the
+    subscription stands: read there what may have been missed. Callbacks must be short; they share one thread.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        channels: Mapping[str, Callable[[bytes], None]],
+        *,
+        on_connect: Callable[[], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._channels = {name.encode(): callback for name, callback in channels.items()}
+        self._on_connect = on_connect
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="redis-subscriber", daemon=True)
+        self._is_connected = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages arrive at present."""
+        return self._is_connected
+
+    def start(self) -> None:
+        """Begin to listen; returns before the connection stands."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it (at most one Redis timeout)."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except (RedisUnavailable, RedisError) as err:
+                self._note_outage(err)
+                self._stopping.wait(STEP_S)
+
+    def _listen(self) -> None:
+        with redis_errors(), self._open() as pubsub:
+            pubsub.subscribe(*self._channels)
+            heard_at = self._ask(pubsub)
+            self._note_connection()
+            while not self._stopping.is_set():
+                if self._take(pubsub) is not None:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > PING_EVERY_S:
+                    heard_at = self._ask(pubsub)
+        self._is_connected = False
+
+    def _open(self) -> PubSub:
+        pubsub: PubSub = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        return pubsub
+
+    def _take(self, pubsub: PubSub) -> str | None:
+        """Hand over one message, waiting a step for it. Returns its type, or None when nothing came."""
+        message = pubsub.get_message(timeout=STEP_S)
+        if message is None:
+            return None
+
+        if message["type"] == "message":
+            self._channels[message["channel"]](message["data"])
+        return str(message["type"])
+
+    def _ask(self, pubsub: PubSub) -> float:
+        """Make Redis answer; what else arrives meanwhile is handed over. Returns the time of the answer."""
+        pubsub.ping()
+        deadline = time.monotonic() + PING_EVERY_S
+        while time.monotonic() < deadline:
+            if self._take(pubsub) == "pong":
+                return time.monotonic()
+        raise RedisTimeoutError("a ping on the subscription was not answered")
+
+    def _note_connection(self) -> None:
+        self._is_connected = True
+        logger.info("subscribed to %s", b", ".join(self._channels).decode())
+        if self._on_connect is not None:
+            self._on_connect()
+
+    def _note_outage(self, err: Exception) -> None:
+        if self._is_connected:
+            logger.warning("the subscription is lost: %s", err)
+        self._is_connected = False

