@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
@@ -22,13 +22,17 @@ class ClientRow(Base):
 
 
 class ClientSecretRow(Base):
-    """One argon2 hash of a client's secret; a rotated one expires."""
+    """One argon2 hash of a client's secret; a rotated one expires.
+
+    `hint` is the secret's start, kept in clear: it says which hash to compare with, so that each login costs one.
+    """
 
     __tablename__ = "client_secrets"
-    __table_args__ = (Index("ix_client_secrets_client_id", "client_id"),)
+    __table_args__ = (UniqueConstraint("client_id", "hint"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id", ondelete="CASCADE"))
+    hint: Mapped[str] = mapped_column(String(8))
     secret_hash: Mapped[str] = mapped_column(String(256))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

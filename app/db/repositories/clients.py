@@ -1,0 +1,142 @@
+"""Clients, their secrets and their revoked tokens, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.db.tables.clients import ClientRow, ClientSecretRow, RevokedTokenRow
+from app.errors import ClientExists, ClientNotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientFacts:
+    """An API caller: what it may do, and on which models (globs of their names)."""
+
+    client_id: str
+    description: str
+    scopes: frozenset[str]
+    model_globs: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenStanding:
+    """What SQL knows about a token: since when its client exists (None: it does not), and whether it was revoked."""
+
+    client_since: datetime | None
+    is_revoked: bool
+
+
+class ClientRepository:
+    """Reads and writes clients within the session it is given."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, facts: ClientFacts) -> None:
+        """Add a client without secrets.
+
+        :raises ClientExists: when the id is taken.
+        """
+        self._session.add(
+            ClientRow(
+                client_id=facts.client_id,
+                description=facts.description,
+                scopes=sorted(facts.scopes),
+                model_globs=list(facts.model_globs),
+                created_at=facts.created_at,
+                created_by=facts.created_by,
+            )
+        )
+        try:
+            self._session.flush()
+        except IntegrityError as err:
+            raise ClientExists(facts.client_id) from err
+
+    def get(self, client_id: str) -> ClientFacts:
+        """Return one client.
+
+        :raises ClientNotFound: when there is none of that id.
+        """
+        row = self._session.get(ClientRow, client_id)
+        if row is None:
+            raise ClientNotFound(client_id)
+
+        return _facts(row)
+
+    def page(self, *, offset: int = 0, limit: int | None = None) -> list[ClientFacts]:
+        """Return clients by id, from `offset` on."""
+        query = select(ClientRow).order_by(ClientRow.client_id).offset(offset).limit(limit)
+        return [_facts(row) for row in self._session.scalars(query)]
+
+    def count(self) -> int:
+        """Count all clients."""
+        return self._session.scalar(select(func.count()).select_from(ClientRow)) or 0
+
+    def delete(self, client_id: str) -> None:
+        """Delete a client and its secrets.
+
+        :raises ClientNotFound: when there is none of that id.
+        """
+        query = delete(ClientRow).where(ClientRow.client_id == client_id).returning(ClientRow.client_id)
+        if self._session.scalar(query) is None:
+            raise ClientNotFound(client_id)
+
+    def add_secret(self, client_id: str, *, hint: str, digest: str, created_at: datetime) -> None:
+        """Add a secret that does not expire; `digest` is its hash."""
+        self._session.add(
+            ClientSecretRow(client_id=client_id, hint=hint, secret_hash=digest, created_at=created_at, expires_at=None)
+        )
+        self._session.flush()
+
+    def expire_secrets(self, client_id: str, at: datetime) -> None:
+        """Let all secrets of a client end at `at`, unless they end before."""
+        self._session.execute(
+            update(ClientSecretRow)
+            .where(ClientSecretRow.client_id == client_id)
+            .where(or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > at))
+            .values(expires_at=at)
+        )
+
+    def secret_hash(self, client_id: str, *, hint: str, now: datetime) -> str | None:
+        """Return the hash of the client's live secret with that hint, if there is one."""
+        return self._session.scalar(
+            select(ClientSecretRow.secret_hash)
+            .where(ClientSecretRow.client_id == client_id, ClientSecretRow.hint == hint)
+            .where(or_(ClientSecretRow.expires_at.is_(None), ClientSecretRow.expires_at > now))
+        )
+
+    def revoke(self, token_id: str, client_id: str, *, now: datetime, expires_at: datetime) -> None:
+        """Refuse a token from now on. Revoking it again changes nothing."""
+        self._session.merge(
+            RevokedTokenRow(token_id=token_id, client_id=client_id, revoked_at=now, expires_at=expires_at)
+        )
+        self._session.flush()
+
+    def standing(self, client_id: str, token_id: str) -> TokenStanding:
+        """Return what makes a token good or bad, in one query."""
+        is_revoked = select(RevokedTokenRow.token_id).where(RevokedTokenRow.token_id == token_id).exists()
+        since = select(ClientRow.created_at).where(ClientRow.client_id == client_id).scalar_subquery()
+        client_since, revoked = self._session.execute(select(since, is_revoked)).one()
+        return TokenStanding(client_since=client_since, is_revoked=revoked)
+
+    def purge_expired(self, now: datetime) -> int:
+        """Delete secrets and revocations whose time is over, and say how many."""
+        secrets = delete(ClientSecretRow).where(ClientSecretRow.expires_at <= now).returning(ClientSecretRow.id)
+        tokens = delete(RevokedTokenRow).where(RevokedTokenRow.expires_at <= now).returning(RevokedTokenRow.token_id)
+        return len(self._session.scalars(secrets).all()) + len(self._session.scalars(tokens).all())
+
+
+def _facts(row: ClientRow) -> ClientFacts:
+    return ClientFacts(
+        client_id=row.client_id,
+        description=row.description,
+        scopes=frozenset(row.scopes),
+        model_globs=tuple(row.model_globs),
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )

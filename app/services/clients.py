@@ -1,0 +1,174 @@
+"""API clients: made, listed, given new secrets, deleted."""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from app.db.repositories.clients import ClientFacts, ClientRepository
+from app.db.session import Database
+from app.errors import InvalidFields
+from app.infra.clock import Clock
+from app.services.client_secrets import make_secret
+from app.services.revocations import RevocationFeed
+from app.services.scopes import ALL_SCOPES, check_scopes
+from app.settings import Settings
+
+ADMIN_ID: Final = "admin"
+ALL_MODELS: Final = ("*",)
+LONGEST_DESCRIPTION: Final = 256
+MOST_GLOBS: Final = 64
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientDraft:
+    """A client to be made. Without an id it gets a random one.
+
+    :raises InvalidFields: for an id, scope, glob or description that no client may have.
+    """
+
+    scopes: frozenset[str]
+    model_globs: tuple[str, ...] = ALL_MODELS
+    client_id: str | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        check_scopes(self.scopes)
+        if self.client_id is not None and not _CLIENT_ID.fullmatch(self.client_id):
+            raise InvalidFields({"client_id": ["Use 1 to 64 of A-Z a-z 0-9 . _ - , starting with a letter or digit."]})
+        if not 1 <= len(self.model_globs) <= MOST_GLOBS or not all(map(_GLOB.fullmatch, self.model_globs)):
+            raise InvalidFields({"models": [f"Send 1 to {MOST_GLOBS} model names or globs like 'fraud-*'."]})
+        if len(self.description) > LONGEST_DESCRIPTION:
+            raise InvalidFields({"description": [f"Longer than maximum length {LONGEST_DESCRIPTION}."]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedSecret:
+    """A client and its new secret, which nobody can read again."""
+
+    client: ClientFacts
+    secret: str
+
+
+class ClientService:
+    """What admins do with clients. Threads and greenlets may share it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        redis_client: redis.Redis | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._grace = timedelta(seconds=settings.secret_grace_s)
+        self._database = database
+        self._clock = clock or Clock()
+        self._feed = RevocationFeed(redis_client, remember_s=settings.token_lifetime_s, clock=self._clock)
+
+    def create(self, draft: ClientDraft, *, by: str) -> IssuedSecret:
+        """Make a client and its first secret.
+
+        :raises ClientExists: when the id is taken.
+        """
+        facts = self._facts(draft, by)
+        secret = make_secret()
+        with self._database.write() as session:
+            clients = ClientRepository(session)
+            clients.add(facts)
+            clients.add_secret(facts.client_id, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
+        return IssuedSecret(client=facts, secret=secret.plain)
+
+    def page(self, *, offset: int = 0, limit: int | None = None) -> list[ClientFacts]:
+        """Return clients by id, from `offset` on."""
+        with self._database.read() as session:
+            return ClientRepository(session).page(offset=offset, limit=limit)
+
+    def count(self) -> int:
+        """Count all clients."""
+        with self._database.read() as session:
+            return ClientRepository(session).count()
+
+    def rotate(self, client_id: str) -> IssuedSecret:
+        """Give a client a new secret; those it has stay valid for the grace period.
+
+        :raises ClientNotFound: when there is none of that id.
+        """
+        secret = make_secret()
+        now = self._clock.utcnow()
+        with self._database.write() as session:
+            clients = ClientRepository(session)
+            facts = clients.get(client_id)
+            clients.expire_secrets(client_id, now + self._grace)
+            clients.add_secret(client_id, hint=secret.hint, digest=secret.digest, created_at=now)
+        return IssuedSecret(client=facts, secret=secret.plain)
+
+    def delete(self, client_id: str) -> None:
+        """Delete a client. Its secrets and its tokens are refused from now on.
+
+        :raises ClientNotFound: when there is none of that id.
+        """
+        with self._database.write() as session:
+            ClientRepository(session).delete(client_id)
+        self._feed.tell_client(client_id)
+
+    def create_admin(self, *, by: str) -> IssuedSecret:
+        """Make a client with all scopes, called `admin` if that id is free, else `admin-` and six digits."""
+        with self._database.read() as session:
+            taken = {facts.client_id for facts in ClientRepository(session).page()}
+        client_id = ADMIN_ID if ADMIN_ID not in taken else f"{ADMIN_ID}-{secrets.token_hex(3)}"
+        return self.create(_admin(client_id), by=by)
+
+    def ensure_first_admin(self, path: Path) -> bool:
+        """On a database without clients, make the client `admin` and write its secret to `path` (mode 0600).
+
+        The file is written before the client is committed: a crash between the two leaves a file that the next
+        start replaces, never a client whose secret nobody has.
+
+        :returns: whether a client was made.
+        """
+        secret = make_secret()
+        with self._database.write() as session:
+            clients = ClientRepository(session)
+            if clients.count():
+                return False
+
+            facts = self._facts(_admin(ADMIN_ID), by="first start")
+            clients.add(facts)
+            clients.add_secret(ADMIN_ID, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
+            write_credentials(path, IssuedSecret(client=facts, secret=secret.plain))
+        return True
+
+    def _facts(self, draft: ClientDraft, by: str) -> ClientFacts:
+        return ClientFacts(
+            client_id=draft.client_id or f"client-{secrets.token_hex(6)}",
+            description=draft.description,
+            scopes=draft.scopes,
+            model_globs=draft.model_globs,
+            created_at=self._clock.utcnow(),
+            created_by=by,
+        )
+
+
+def write_credentials(path: Path, issued: IssuedSecret) -> None:
+    """Write id and secret as lines a shell can source, readable by the owner only, all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f"{path.name}.new")
+    staged.unlink(missing_ok=True)
+    handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"GALLEY_CLIENT_ID={issued.client.client_id}\nGALLEY_CLIENT_SECRET={issued.secret}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)
+
+
+def _admin(client_id: str) -> ClientDraft:
+    return ClientDraft(client_id=client_id, description="Administrator", scopes=ALL_SCOPES)
