@@ -5,6 +5,7 @@
     GalleyError
     ├── InputError            the caller's bytes or values are wrong
     │   ├── UnreadableBody · InvalidFields · EmptyBody · BodyTooLarge · BodyTimeout
+    │   │   └── InvalidTokenRequest · UnsupportedGrantType · InvalidScope
     │   └── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
     ├── AccessError           who asks, and what they may
     │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
@@ -47,6 +48,30 @@ class UnreadableBody(InputError):
     """The body is not of the form the route reads."""
 
     code = "unreadable_body"
+
+
+class InvalidTokenRequest(UnreadableBody):
+    """A request to /auth lacks a parameter, repeats one or contradicts itself."""
+
+    code = "invalid_request"
+
+
+class UnsupportedGrantType(UnreadableBody):
+    """A token was asked for in another way than by client credentials."""
+
+    code = "unsupported_grant_type"
+
+    def __init__(self) -> None:
+        super().__init__("The only grant_type is 'client_credentials'.")
+
+
+class InvalidScope(UnreadableBody):
+    """The client asks for scopes that it does not hold."""
+
+    code = "invalid_scope"
+
+    def __init__(self, scopes: str) -> None:
+        super().__init__(f"The client does not hold these scopes: {scopes}.")
 
 
 class EmptyBody(InputError):

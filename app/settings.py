@@ -84,6 +84,8 @@ class Settings:
     """Compute threads of a runner whose model is heavy; 0 takes one per core."""
     runner_idle_s: float
     """How long a version nobody pinned or aliased stays loaded without being called."""
+    runner_silence_s: float
+    """How long a runner may leave the controller without a sign of life before it is killed and replaced."""
     heartbeat_s: float
     """How often the controller asks runners how they are and publishes the directory."""
     drain_s: float
@@ -109,7 +111,7 @@ def read_settings() -> Settings:
     :raises SettingsError: naming every setting that is wrong.
     """
     env = Env(eager=False)
-    var_dir = Path(env.str("VAR_DIR", "var")).absolute()
+    var_dir = read_var_dir()
     run_dir = short_run_dir(var_dir)
     settings = Settings(
         environment=env.str("ENVIRONMENT", "development", validate=validate.OneOf(["development", "production"])),
@@ -132,13 +134,14 @@ def read_settings() -> Settings:
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * 2**20, validate=positive),
         max_image_pixels=env.int("MAX_IMAGE_PIXELS", 50_000_000, validate=positive),
         max_images=env.int("MAX_IMAGES", 32, validate=positive),
-        limit_inference=env.str("LIMIT_INFERENCE", "5000/second"),
-        limit_management=env.str("LIMIT_MANAGEMENT", "50/second"),
-        limit_login_failures=env.str("LIMIT_LOGIN_FAILURES", "10/minute"),
+        limit_inference=env.str("LIMIT_INFERENCE", "5000/second", validate=rate_limit),
+        limit_management=env.str("LIMIT_MANAGEMENT", "50/second", validate=rate_limit),
+        limit_login_failures=env.str("LIMIT_LOGIN_FAILURES", "10/minute", validate=rate_limit),
         images_model=env.str("IMAGES_MODEL", "digits"),
         runner_queue_rows=env.int("RUNNER_QUEUE_ROWS", 512, validate=positive),
         runner_threads=env.int("RUNNER_THREADS", 0, validate=not_negative),
         runner_idle_s=env.float("RUNNER_IDLE_S", 600.0, validate=positive),
+        runner_silence_s=env.float("RUNNER_SILENCE_S", 15.0, validate=positive),
         heartbeat_s=env.float("HEARTBEAT_S", 1.0, validate=positive),
         drain_s=env.float("DRAIN_S", 30.0, validate=positive),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
@@ -151,8 +154,24 @@ def read_settings() -> Settings:
     return settings
 
 
+def read_var_dir() -> Path:
+    """Return `VAR_DIR` alone: the launcher needs it before the secrets are there that all settings need."""
+    return Path(Env().str("VAR_DIR", "var")).absolute()
+
+
+def secret_to_make() -> Path | None:
+    """Return the file that still lacks a signing key, if Galley may make one up; production brings its own."""
+    env = Env()
+    path = _secret_path(env, read_var_dir())
+    is_given = bool(env.str("JWT_SECRET", "")) or path.exists()
+    return None if is_given or env.str("ENVIRONMENT", "development") == "production" else path
+
+
 positive = validate.Range(min=0, min_inclusive=False)
 not_negative = validate.Range(min=0)
+rate_limit = validate.Regexp(
+    r"[1-9]\d{0,8}/(second|minute|hour|day)\Z", error="Write a rate limit as amount/second, /minute, /hour or /day."
+)
 
 
 def short_run_dir(var_dir: Path) -> Path:
@@ -166,8 +185,12 @@ def short_run_dir(var_dir: Path) -> Path:
 
 
 def _secret_file(env: Env, var_dir: Path) -> str:
-    path = Path(env.str("JWT_SECRET_FILE", str(var_dir / "secrets" / "jwt_secret")))
+    path = _secret_path(env, var_dir)
     return path.read_text().strip() if path.is_file() else ""
+
+
+def _secret_path(env: Env, var_dir: Path) -> Path:
+    return Path(env.str("JWT_SECRET_FILE", str(var_dir / "secrets" / "jwt_secret")))
 
 
 def _sentences(messages: object) -> str:
