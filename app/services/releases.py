@@ -42,11 +42,11 @@ class CatalogModel:
         :raises VersionNotFound: when there is none.
         """
         wanted = version or DEFAULT_ALIAS
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() else self.aliases.get(wanted)
-        if number not in self.versions:
+        numbers = self.aliases | {str(number): number for number in self.versions}
+        if wanted not in numbers:
             raise VersionNotFound(self.name, wanted)
 
-        return self.versions[number]
+        return self.versions[numbers[wanted]]
 
 
 Catalog = dict[str, CatalogModel]

@@ -1,0 +1,46 @@
+"""`flask models publish`: a TorchScript file and its manifest become a version, once they are proven."""
+
+from pathlib import Path
+
+import click
+
+from model_store.manifest import decode_manifest
+from model_store.publisher import VersionDraft
+from workers.commands.arguments import FILE, Placing, placing_options
+from workers.commands.composition import open_releases
+from workers.commands.releasing import release
+
+
+@click.command()
+@click.argument("artifact", type=FILE)
+@click.option("--manifest", "manifest_file", type=FILE, required=True, help="The manifest, a JSON file.")
+@click.option("--samples", "samples_file", type=FILE, help="Inputs with the outputs they must give, a JSON file.")
+@click.option("--asset", "assets", multiple=True, metavar="[NAME=]FILE", help="A file the model reads; repeatable.")
+@placing_options
+def publish(
+    artifact: Path, manifest_file: Path, samples_file: Path | None, assets: tuple[str, ...], placing: Placing
+) -> None:
+    """Prove ARTIFACT, a TorchScript file, against its manifest and samples, and publish it.
+
+    Name and version come from the options, else from the manifest; without a version the next free one is taken.
+    """
+    manifest = decode_manifest(manifest_file.read_bytes())
+    name = placing.name or manifest.name
+    if not name:
+        raise click.UsageError("The manifest has no name; give one with --name.")
+
+    draft = VersionDraft(
+        name=name,
+        version=placing.version or manifest.version or None,
+        manifest=manifest,
+        artifact=artifact,
+        samples=samples_file.read_bytes() if samples_file else None,
+        assets=dict(map(_asset, assets)),
+    )
+    with open_releases() as releases:
+        release(releases, draft, alias=placing.alias, pin=placing.pin)
+
+
+def _asset(text: str) -> tuple[str, Path]:
+    name, equals, path = text.rpartition("=")
+    return (name, Path(path)) if equals else (Path(path).name, Path(path))
