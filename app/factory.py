@@ -1,0 +1,66 @@
+"""The web tier's composition root: settings in, Flask app out."""
+
+from flask import Flask
+
+from app.db.session import Database
+from app.inference.client import InferenceClient
+from app.inference.directory_reader import DirectoryReader
+from app.infra.redis import Subscriber, make_redis, redis_errors
+from app.services.clients import ClientService
+from app.services.model_catalog import ModelCatalog
+from app.services.prediction import PredictionService
+from app.services.readiness import ReadinessService, database_check, directory_check, models_check
+from app.services.releases import CATALOG_CHANNEL, ReleaseService
+from app.services.routing import Router
+from app.services.tokens import TokenService
+from app.settings import Settings, read_settings
+from app.web.extensions import Services
+from app.web.frame import build_frame
+from model_store.reader import open_store
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the app and its services. Opens no connection; the first request, or the server, starts the services.
+
+    Call it after fork.
+
+    :raises SettingsError: when no settings are given and the environment's do not parse.
+    """
+    return build_frame(make_services(settings or read_settings()))
+
+
+def make_services(settings: Settings) -> Services:
+    """Wire all services of one web worker."""
+    database = Database(settings.database_url)
+    redis_client = make_redis(settings)
+    directory = DirectoryReader(redis_client)
+    inference = InferenceClient(directory)
+    store = open_store(settings.store_url, settings.var_dir / "store-cache")
+
+    def tell_catalog_changed() -> None:
+        with redis_errors():
+            redis_client.publish(CATALOG_CHANNEL, b"")
+
+    releases = ReleaseService(database, store, notify=tell_catalog_changed)
+    router = Router(releases.catalog)
+    return Services(
+        settings=settings,
+        database=database,
+        redis=redis_client,
+        subscriber=Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake),
+        tokens=TokenService(settings, database, redis_client),
+        clients=ClientService(settings, database, redis_client),
+        releases=releases,
+        routing=router,
+        catalog=ModelCatalog(router, lambda: directory.snapshot, releases.manifest),
+        predictions=PredictionService(router, inference),
+        readiness=ReadinessService(
+            {
+                "database": database_check(database),
+                "directory": directory_check(lambda: directory.snapshot, heartbeat_s=settings.heartbeat_s),
+                "models": models_check(lambda: router.catalog, lambda: directory.snapshot),
+            }
+        ),
+        directory=directory,
+        inference=inference,
+    )

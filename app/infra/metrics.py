@@ -1,0 +1,91 @@
+"""Prometheus metrics across processes: each service writes to a folder of its own, one scrape reads them all.
+
+prometheus_client keeps one memory-mapped file per process and metric type (`counter_PID.db`). A dead process's
+counters are folded into `counter_folded.db`, so that totals never fall and files never pile up.
+"""
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# The types whose values of many processes add up. Gauges say how a living process is, and go with it.
+ADDITIVE = ("counter", "histogram", "summary")
+
+PROBLEMS = Counter("galley_problems", "Failures answered to clients, by their code.", ["code"])
+
+
+def collect(metrics_dir: Path, own: CollectorRegistry = REGISTRY) -> bytes:
+    """Return all services' metrics in Prometheus' text format.
+
+    `metrics_dir` holds one folder per service. Without any metrics file (a lone process that was not told to
+    share) `own` is what there is.
+    """
+    if next(metrics_dir.glob("*/*.db"), None) is None:
+        return generate_latest(own)
+
+    registry = CollectorRegistry()
+    registry.register(_FolderCollector(metrics_dir))
+    return generate_latest(registry)
+
+
+def fold_dead_process(directory: Path, pid: int) -> None:
+    """Add a dead process's counters and histograms to the folded files of `directory`, and drop its gauges."""
+    with _locked(directory, fcntl.LOCK_EX):
+        for kind in ADDITIVE:
+            _fold(directory / f"{kind}_{pid}.db", directory / f"{kind}_folded.db")
+        for gauge in directory.glob(f"gauge_*_{pid}.db"):
+            gauge.unlink()
+
+
+def fold_dead_processes(directory: Path) -> None:
+    """Fold every file in `directory` whose process is gone: what a killed parent could not do."""
+    pids = {path.stem.rpartition("_")[2] for path in directory.glob("*.db")}
+    for pid in pids:
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            fold_dead_process(directory, int(pid))
+
+
+class _FolderCollector(Collector):
+    """Merges the files of all services' folders, none of which is folded meanwhile."""
+
+    def __init__(self, metrics_dir: Path) -> None:
+        self._folders = sorted(path for path in metrics_dir.iterdir() if path.is_dir())
+
+    def collect(self) -> Iterable[Metric]:
+        with ExitStack() as locks:
+            for folder in self._folders:
+                locks.enter_context(_locked(folder, fcntl.LOCK_SH))
+            files = [str(path) for folder in self._folders for path in folder.glob("*.db")]
+            merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
+            return merged
+
+
+@contextmanager
+def _locked(directory: Path, operation: int) -> Iterator[None]:
+    """Hold the folder's lock: without it a scrape could see a dead process's values twice, or not at all."""
+    with (directory / ".lock").open("a") as lock:
+        fcntl.flock(lock, operation)
+        yield
+
+
+def _fold(dead: Path, folded: Path) -> None:
+    if not dead.exists():
+        return
+
+    total = MmapedDict(str(folded))
+    try:
+        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(dead)):
+            before, _ = total.read_value(key)
+            total.write_value(key, before + value, timestamp)
+    finally:
+        total.close()
+    with suppress(FileNotFoundError):
+        dead.unlink()

@@ -1,0 +1,88 @@
+"""What models there are, as their readers see them: catalogue, manifests and runners put together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from cachetools import LRUCache, cached
+
+from app.db.repositories.models import VersionFacts
+from app.inference.directory import DirectorySnapshot, RunnerRecord
+from app.inference.messages import RunnerState
+from app.services.releases import DEFAULT_ALIAS, CatalogModel
+from app.services.routing import Router
+from model_store.manifest import Manifest
+from model_store.model_ref import ModelRef
+
+UNLOADED = "UNLOADED"
+# The state of a version is that of its runner which is furthest along.
+STATE_ORDER = (RunnerState.READY, RunnerState.LOADING, RunnerState.DRAINING, RunnerState.FAILED)
+MANIFESTS_KEPT = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionView:
+    """One version: what SQL knows, what runs it, and how that is."""
+
+    facts: VersionFacts
+    state: str
+    runners: Sequence[RunnerRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelView:
+    """One model with all its versions, newest first."""
+
+    name: str
+    default: int | None
+    aliases: dict[str, int]
+    versions: Sequence[VersionView]
+
+
+class ModelCatalog:
+    """Reads models and versions. Manifests are immutable, so each is read from the store once."""
+
+    def __init__(
+        self, router: Router, snapshot: Callable[[], DirectorySnapshot], manifest: Callable[[ModelRef], Manifest]
+    ) -> None:
+        self._router = router
+        self._snapshot = snapshot
+        self._manifest = cached(LRUCache[str, Manifest](MANIFESTS_KEPT), key=str, lock=Lock())(manifest)
+
+    def models(self, may_use: Callable[[str], bool]) -> list[ModelView]:
+        """Return all models whose name passes `may_use`, by name."""
+        return [self._view(model) for name, model in sorted(self._router.catalog.items()) if may_use(name)]
+
+    def model(self, name: str) -> ModelView:
+        """Return one model.
+
+        :raises ModelNotFound: when there is none of that name.
+        """
+        return self._view(self._router.model(name))
+
+    def version(self, name: str, version: str) -> tuple[VersionView, Manifest]:
+        """Return one version, named by number or alias, with its manifest.
+
+        :raises NotFoundError: when there is no such model or version.
+        :raises StoreUnreachable: when the manifest cannot be read now.
+        """
+        facts = self._router.resolve(name, version).facts
+        return self._version_view(facts), self._manifest(facts.ref)
+
+    def _view(self, model: CatalogModel) -> ModelView:
+        return ModelView(
+            name=model.name,
+            default=model.aliases.get(DEFAULT_ALIAS),
+            aliases=dict(sorted(model.aliases.items())),
+            versions=[self._version_view(facts) for _, facts in sorted(model.versions.items(), reverse=True)],
+        )
+
+    def _version_view(self, facts: VersionFacts) -> VersionView:
+        ref = facts.ref
+        runners = [r for r in self._snapshot().runners if (r.name, r.version) == (ref.name, ref.version)]
+        return VersionView(facts=facts, state=_state(runners), runners=runners)
+
+
+def _state(runners: Sequence[RunnerRecord]) -> str:
+    states = {runner.state for runner in runners}
+    return next((state.value for state in STATE_ORDER if state in states), UNLOADED)

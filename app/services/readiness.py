@@ -1,0 +1,90 @@
+"""Whether Galley can serve: each part says yes, or why not."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from app.db.migrate import is_migrated
+from app.db.session import Database
+from app.errors import GalleyError
+from app.inference.directory import DirectorySnapshot
+from app.inference.messages import RunnerState
+from app.services.releases import DEFAULT_ALIAS, Catalog
+from model_store.model_ref import ModelRef
+
+# Heartbeats the directory may miss before the controller counts as gone.
+MISSED_HEARTBEATS = 10
+
+Check = Callable[[], str]
+"""Returns why a part is not ready, or an empty string."""
+
+
+@dataclass(frozen=True)
+class PartState:
+    """One part: ready, or the reason why not."""
+
+    is_ready: bool
+    reason: str = ""
+
+
+class ReadinessService:
+    """Asks all parts; the whole is ready when every one is."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+
+    def parts(self) -> dict[str, PartState]:
+        """Ask every part now."""
+        return {name: _ask(check) for name, check in self._checks.items()}
+
+
+def _ask(check: Check) -> PartState:
+    try:
+        reason = check()
+    except GalleyError as err:
+        reason = err.detail
+    return PartState(is_ready=not reason, reason=reason)
+
+
+def database_check(database: Database) -> Check:
+    """Return the check that the database answers and has the schema this code needs."""
+
+    def check() -> str:
+        return "" if is_migrated(database) else "The database is not migrated; run `make db`."
+
+    return check
+
+
+def directory_check(snapshot: Callable[[], DirectorySnapshot], *, heartbeat_s: float) -> Check:
+    """Return the check that the controller is alive: its directory is young."""
+    oldest_s = heartbeat_s * MISSED_HEARTBEATS
+
+    def check() -> str:
+        published_at = snapshot().published_at
+        if not published_at:
+            return "The controller has not published the directory of runners yet."
+
+        age_s = time.time() - published_at
+        return f"The directory of runners is {age_s:.0f} s old." if age_s > oldest_s else ""
+
+    return check
+
+
+def models_check(catalog: Callable[[], Catalog], snapshot: Callable[[], DirectorySnapshot]) -> Check:
+    """Return the check that every default or pinned version has a READY runner."""
+
+    def check() -> str:
+        ready = {(r.name, r.version) for r in snapshot().runners if r.state is RunnerState.READY}
+        missing = [str(ref) for ref in sorted(_needed(catalog())) if (ref.name, ref.version) not in ready]
+        return f"No runner is ready for {', '.join(missing)}." if missing else ""
+
+    return check
+
+
+def _needed(catalog: Catalog) -> Iterator[ModelRef]:
+    """Yield the versions that must be up: default or pinned, of those that run online."""
+    for model in catalog.values():
+        default = model.aliases.get(DEFAULT_ALIAS)
+        for number, facts in model.versions.items():
+            if facts.execution == "online" and (facts.is_pinned or number == default):
+                yield facts.ref

@@ -1,0 +1,108 @@
+"""The OpenAPI side of the web tier: flask-smorest with Galley's errors, and what each route may answer."""
+
+import inspect
+from collections.abc import Callable
+from copy import deepcopy
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+from flask import Flask, Response
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from app.errors import GalleyError, UnavailableError
+from app.services.scopes import Scope
+from app.web.error_handlers import PROBLEM_JSON, answer_http_exception, status_of
+from app.web.schemas import ProblemSchema
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+DESCRIPTION = """\
+Galley serves TorchScript models. Get a token from `POST /auth/token` (the *Authorize* button does it for you), then
+send it as `Authorization: Bearer …`. Every failure is `application/problem+json` (RFC 9457): programs decide by its
+`code` and `retryable`, people read its `detail`.
+"""
+
+SECURITY_SCHEME = "oauth2"
+SCOPE_MEANINGS = {
+    Scope.INFER: "Call models.",
+    Scope.MODELS_READ: "Read models, versions and what runs them.",
+    Scope.MODELS_WRITE: "Publish versions, move aliases, load and unload.",
+    Scope.JOBS: "Submit and read jobs.",
+    Scope.ADMIN: "Manage clients, read the audit log.",
+}
+
+
+class GalleyApi(Api):
+    """flask-smorest's Api, with problem+json for its own failures. Build it in the factory: it keeps the app."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Answer like every other failure."""
+        return answer_http_exception(error)
+
+
+def init_api(app: Flask) -> GalleyApi:
+    """Give `app` an OpenAPI document; the blueprints registered on the result are described in it."""
+    app.config |= {
+        "API_TITLE": "Galley",
+        "API_VERSION": version("galley"),
+        "OPENAPI_VERSION": "3.0.3",
+        "API_SPEC_OPTIONS": {"info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0"}}},
+    }
+    api = GalleyApi(app)
+    api.spec.components.security_scheme(SECURITY_SCHEME, _security_scheme())
+    return api
+
+
+def problems(*errors: type[GalleyError]) -> Callable[[View], View]:
+    """Document which errors a view may answer with, by status, each with an example.
+
+    Stand it above `blp.response` and its kin. Any view may also answer 500.
+    """
+
+    def decorate(view: View) -> View:
+        notes = deepcopy(getattr(view, "_apidoc", {}))
+        responses = notes.setdefault("manual_doc", {}).setdefault("responses", {})
+        for error in (*errors, GalleyError):
+            _document(responses, error)
+        view._apidoc = notes  # type: ignore[attr-defined]  # where flask-smorest keeps its notes
+        return view
+
+    return decorate
+
+
+def _document(responses: dict[str, Any], error: type[GalleyError]) -> None:
+    status = status_of(error)
+    response = responses.setdefault(str(int(status)), {"description": status.phrase, "content": {}})
+    content = response["content"].setdefault(PROBLEM_JSON, {"schema": {"$ref": "#/components/schemas/Problem"}})
+    content.setdefault("examples", {})[error.code] = {"value": example_of(error)}
+    if issubclass(error, UnavailableError):
+        response.setdefault("headers", {})["Retry-After"] = _header("integer", "Seconds to wait before trying again.")
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.setdefault("headers", {})["WWW-Authenticate"] = _header("string", "The challenge of RFC 6750.")
+
+
+def example_of(error: type[GalleyError]) -> dict[str, Any]:
+    """Return a problem document as `error` gives it, with the first line of the class's docstring for a detail."""
+    return {
+        "type": f"urn:galley:problem:{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": int(status_of(error)),
+        "detail": (inspect.getdoc(error) or "").partition("\n")[0],
+        "code": error.code,
+        "request_id": "4f1c2d7e9a0b4c5d8e6f7a8b9c0d1e2f",
+        "retryable": error.is_retryable,
+    }
+
+
+def _header(kind: str, description: str) -> dict[str, Any]:
+    return {"schema": {"type": kind}, "description": description}
+
+
+def _security_scheme() -> dict[str, Any]:
+    scopes = {scope.value: meaning for scope, meaning in SCOPE_MEANINGS.items()}
+    return {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "/auth/token", "scopes": scopes}}}

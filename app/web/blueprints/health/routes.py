@@ -1,0 +1,66 @@
+"""Liveness, readiness and metrics: open to anyone, limited by nothing."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from app.infra.metrics import CONTENT_TYPE, collect
+from app.services.readiness import PartState
+from app.web.api import problems
+from app.web.blueprints.health.schemas import LivenessSchema, ReadinessSchema
+from app.web.extensions import services
+
+RETRY_AFTER_S = 1
+
+READY_EXAMPLE = {"ready": True, "parts": {name: {"ready": True} for name in ("database", "directory", "models")}}
+UNREADY_EXAMPLE = {
+    "ready": False,
+    "parts": {
+        "database": {"ready": True},
+        "directory": {"ready": True},
+        "models": {"ready": False, "reason": "No runner is ready for digits/1."},
+    },
+}
+
+blp = Blueprint("health", __name__, description="Is it up, and how is it")
+
+
+@blp.route("/health/live")
+@problems()
+@blp.response(200, LivenessSchema, example={"live": True})
+def live() -> dict[str, bool]:
+    """Say that this process answers."""
+    return {"live": True}
+
+
+@blp.route("/health/ready")
+@problems()
+@blp.response(200, ReadinessSchema, example=READY_EXAMPLE)
+@blp.alt_response(503, schema=ReadinessSchema, example=UNREADY_EXAMPLE, description="Not ready: `parts` says why.")
+def ready() -> Any:
+    """Say whether requests can be served.
+
+    Ready means: the database is there and migrated, the directory of runners is fresh, and every default or
+    pinned version has a runner that is ready.
+    """
+    parts = services().readiness.parts()
+    is_ready = all(part.is_ready for part in parts.values())
+    body = {"ready": is_ready, "parts": {name: _part(state) for name, state in parts.items()}}
+    if is_ready:
+        return body
+
+    return body, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_S)}
+
+
+@blp.route("/metrics")
+@problems()
+@blp.response(200, {"type": "string"}, content_type="text/plain", example="galley_problems_total 0.0")
+def metrics() -> Response:
+    """Return the metrics of all processes in Prometheus' text format."""
+    return Response(collect(services().settings.metrics_dir), content_type=CONTENT_TYPE)
+
+
+def _part(state: PartState) -> dict[str, Any]:
+    return {"ready": True} if state.is_ready else {"ready": False, "reason": state.reason}

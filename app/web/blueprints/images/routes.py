@@ -1,0 +1,44 @@
+"""Image classification."""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from app.errors import ImageTooLarge, TooManyImages, UnreadableImage, UnsupportedImage
+from app.scenarios.images import TASK
+from app.services.scopes import Scope
+from app.web.api import problems
+from app.web.auth import check_model_allowed, requires
+from app.web.blueprints.images.answers import results_of
+from app.web.blueprints.images.docs import EXAMPLE, REQUEST_BODY
+from app.web.blueprints.images.schemas import ClassificationQuery, ClassificationSchema
+from app.web.body import read_images
+from app.web.extensions import services
+from app.web.inference import ANSWER_HEADERS, INFERENCE_PROBLEMS, predict
+from app.web.limits import LimitClass, limited
+
+blp = Blueprint("images", __name__, url_prefix="/api/v1/images", description="Classify images")
+
+
+@blp.route("/classifications", methods=["POST"])
+@problems(*INFERENCE_PROBLEMS, UnreadableImage, UnsupportedImage, ImageTooLarge, TooManyImages)
+@requires(Scope.INFER)
+@limited(LimitClass.INFERENCE)
+@blp.doc(requestBody=REQUEST_BODY)
+@blp.arguments(ClassificationQuery, location="query")
+@blp.response(200, ClassificationSchema, example=EXAMPLE, headers=ANSWER_HEADERS)
+def classify(query: dict[str, Any]) -> dict[str, Any]:
+    """Classify one or more images.
+
+    Send the image as the raw body, or one or more images as multipart parts named `image`. The bytes decide the
+    format (JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF), not the type or the file name. EXIF orientation is applied;
+    of animated images the first frame counts. One image alone that is bad fails the call; of several, the bad
+    ones carry an `error` and the others are answered.
+    """
+    settings = services().settings
+    model = query["model"] or settings.images_model
+    check_model_allowed(model)
+
+    images = read_images(settings.max_images)
+    prediction = predict(model, query["version"], TASK, images, parameters={"top_k": query["top_k"]})
+    return {"results": results_of(prediction), "model": prediction.answered_by}

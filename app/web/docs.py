@@ -1,0 +1,43 @@
+"""`/openapi.json` and `/docs`: the API described for programs and, offline, for people."""
+
+from pathlib import Path
+
+import flask_swagger_ui
+import orjson
+from flask import Blueprint, Flask, Response, render_template, send_from_directory
+from flask_smorest import Api
+
+# The files of Swagger UI, as the package flask-swagger-ui ships them.
+DIST_DIR = Path(flask_swagger_ui.__file__).parent / "dist"
+
+# The page loads nothing from elsewhere, and its script is a file: no inline code runs on it.
+CONTENT_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+docs = Blueprint("docs", __name__)
+
+
+def init_docs(app: Flask, api: Api) -> None:
+    """Serve the description of `api`. Call it when all blueprints are registered: it is written once, here."""
+    document = orjson.dumps(api.spec.to_dict())
+
+    def openapi() -> Response:
+        response = Response(document, mimetype="application/json")
+        response.add_etag()
+        return response
+
+    app.add_url_rule("/openapi.json", "openapi", openapi)
+    app.register_blueprint(docs)
+
+
+@docs.get("/docs")
+def page() -> Response:
+    """Show the API in Swagger UI."""
+    response = Response(render_template("docs.html"))
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY
+    return response
+
+
+@docs.get("/docs/<path:filename>")
+def file(filename: str) -> Response:
+    """Serve one file of Swagger UI."""
+    return send_from_directory(DIST_DIR, filename, max_age=86_400)

@@ -1,0 +1,230 @@
+"""One table from errors to HTTP statuses, and one shape for every failure (RFC 9457 problem+json)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app.errors import (
+    AccessError,
+    BodyTimeout,
+    BodyTooLarge,
+    ConflictError,
+    DeadlineExceeded,
+    EmptyBody,
+    GalleyError,
+    ImageTooLarge,
+    InputError,
+    InsufficientScope,
+    InvalidClient,
+    InvalidFields,
+    InvalidName,
+    MissingToken,
+    ModelFailed,
+    ModelNotAllowed,
+    NotFoundError,
+    RateLimited,
+    StoreError,
+    StoreUnreachable,
+    UnavailableError,
+    UnreadableBody,
+    UnreadableImage,
+    UnsupportedImage,
+)
+from app.infra.metrics import PROBLEMS
+from app.web.request_context import request_id
+
+logger = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+# The nearest class on an error's way to the root decides.
+STATUSES: Mapping[type[GalleyError], HTTPStatus] = {
+    GalleyError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnreadableBody: HTTPStatus.BAD_REQUEST,
+    EmptyBody: HTTPStatus.BAD_REQUEST,
+    UnreadableImage: HTTPStatus.BAD_REQUEST,
+    BodyTimeout: HTTPStatus.REQUEST_TIMEOUT,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    AccessError: HTTPStatus.UNAUTHORIZED,
+    InsufficientScope: HTTPStatus.FORBIDDEN,
+    ModelNotAllowed: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    StoreError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    InvalidName: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+# Failures that the framework finds before any view runs: code and sentence.
+FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
+    400: ("bad_request", "The request cannot be read."),
+    404: ("route_not_found", "There is no such route; GET /openapi.json lists all of them."),
+    405: ("method_not_allowed", "This route does not take this method."),
+    415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
+}
+
+INTERNAL_DETAIL = "Something went wrong inside the server; the request id finds it in the log."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One failure as a client sees it. `extra` members join the body, `headers` the answer."""
+
+    status: HTTPStatus
+    code: str
+    detail: str
+    is_retryable: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """Return the members of the problem document."""
+        return {
+            "type": f"urn:galley:problem:{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": int(self.status),
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id(),
+            "retryable": self.is_retryable,
+            **self.extra,
+        }
+
+    def response(self) -> Response:
+        """Return the answer that carries this problem, and count it."""
+        PROBLEMS.labels(code=self.code).inc()
+        return Response(orjson.dumps(self.body()), self.status, self.headers, content_type=PROBLEM_JSON)
+
+
+def status_of(error_class: type[GalleyError]) -> HTTPStatus:
+    """Return the status of the nearest class in the table."""
+    return next(STATUSES[cls] for cls in error_class.__mro__ if cls in STATUSES)
+
+
+def problem_of(error: GalleyError, **extra: Any) -> Problem:
+    """Return what a client is told of `error`; `extra` adds members to the document.
+
+    A failure inside the server keeps its sentence to the log: it may name paths or SQL.
+    """
+    status = status_of(type(error))
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ModelFailed):
+        return internal_problem()
+
+    if isinstance(error, InvalidFields):
+        extra = {"errors": error.errors, **extra}
+    return Problem(
+        status=status,
+        code=error.code,
+        detail=error.detail,
+        is_retryable=error.is_retryable,
+        extra=extra,
+        headers=dict(_headers(error, status)),
+    )
+
+
+def internal_problem() -> Problem:
+    """Return the only thing a client learns of an unforeseen failure."""
+    return Problem(status=HTTPStatus.INTERNAL_SERVER_ERROR, code=GalleyError.code, detail=INTERNAL_DETAIL)
+
+
+def init_error_handlers(app: Flask) -> None:
+    """Make every failure of `app` a problem document."""
+    app.register_error_handler(GalleyError, _answer_galley_error)
+    app.register_error_handler(HTTPException, answer_http_exception)
+    app.register_error_handler(Exception, _answer_unforeseen)
+
+
+def answer_http_exception(error: HTTPException) -> Response:
+    """Answer what Flask, Werkzeug or webargs refused."""
+    if isinstance(error, RequestEntityTooLarge):
+        return problem_of(BodyTooLarge(current_app.config["MAX_CONTENT_LENGTH"])).response()
+
+    messages = getattr(error, "data", {}).get("messages")
+    if messages:
+        return problem_of(_argument_error(error, messages)).response()
+
+    return _framework_problem(error).response()
+
+
+def _answer_galley_error(error: GalleyError) -> Response:
+    problem = problem_of(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        level = "error" if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR else "info"
+        getattr(logger, level)("request failed", code=error.code, reason=error.detail, path=request.path)
+    return problem.response()
+
+
+def _answer_unforeseen(error: Exception) -> Response:
+    """Last line of defence: whatever nobody foresaw is logged whole and told to nobody."""
+    logger.error("unforeseen error", path=request.path, exc_info=error)
+    return internal_problem().response()
+
+
+def _framework_problem(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.code or 500)
+    code, detail = FRAMEWORK_PROBLEMS.get(status, (status.name.lower(), f"{status.phrase}."))
+    allow = dict(error.get_headers()).get("Allow")
+    return Problem(status=status, code=code, detail=detail, headers={"Allow": allow} if allow else {})
+
+
+def _argument_error(error: HTTPException, messages: Mapping[str, Any]) -> GalleyError:
+    if error.code == HTTPStatus.BAD_REQUEST:
+        return UnreadableBody("The request body is not valid JSON.")
+
+    return InvalidFields(_flatten(messages))
+
+
+def _flatten(messages: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Turn webargs' `{location: {field: {index: [...]}}}` into `{"field.index": [...]}`."""
+    flat: dict[str, list[str]] = {}
+    for fields in messages.values():
+        for path, problems in _leaves(fields):
+            flat.setdefault(path or "body", []).extend(problems)
+    return flat
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    if not isinstance(node, Mapping):
+        yield path, [str(problem) for problem in node]
+        return
+
+    for name, child in node.items():
+        yield from _leaves(child, f"{path}.{name}" if path else str(name))
+
+
+def _headers(error: GalleyError, status: HTTPStatus) -> Iterator[tuple[str, str]]:
+    if isinstance(error, AccessError):
+        challenge = _challenge(error)
+        if challenge:
+            yield "WWW-Authenticate", challenge
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        yield "Retry-After", str(max(1, ceil(getattr(error, "retry_after_s", 1.0))))
+
+
+def _challenge(error: AccessError) -> str | None:
+    """Return the WWW-Authenticate of RFC 6750 §3 (a bare challenge when no token was sent)."""
+    match error:
+        case MissingToken():
+            return 'Bearer realm="galley"'
+        case InvalidClient():
+            return 'Basic realm="galley"'
+        case InsufficientScope(scope=scope):
+            return f'Bearer realm="galley", error="insufficient_scope", scope="{scope}"'
+        case ModelNotAllowed():
+            return None
+        case _:
+            return 'Bearer realm="galley", error="invalid_token"'

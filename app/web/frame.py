@@ -1,0 +1,64 @@
+"""The web tier put together around its services: what every request passes, and every blueprint."""
+
+from flask import Flask, Response
+from flask_cors import CORS
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from app.settings import Settings
+from app.web.api import init_api
+from app.web.auth import init_auth
+from app.web.blueprints.health.routes import blp as health
+from app.web.blueprints.images.routes import blp as images
+from app.web.blueprints.models.routes import blp as models
+from app.web.body import init_body
+from app.web.docs import init_docs
+from app.web.error_handlers import init_error_handlers
+from app.web.extensions import Services, init_services
+from app.web.json_provider import OrjsonProvider
+from app.web.limits import init_limits
+from app.web.metrics import init_metrics
+from app.web.request_context import init_request_context
+
+BLUEPRINTS = (health, images, models)
+
+EXPOSED_HEADERS = (
+    "Location", "Retry-After", "X-Request-ID", "X-Cache", "X-Model-Name", "X-Model-Version", "X-Variant",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Pagination", "Server-Timing", "ETag",
+)  # fmt: skip
+
+
+def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> Flask:
+    """Build the Flask app around `services`; nothing is started and nothing is connected."""
+    settings = services.settings
+    app = Flask("app.web")
+    app.json = OrjsonProvider(app)
+    # Clients of the field take a redirect for an error: one address, with or without a slash at its end.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+
+    init_metrics(app, registry)
+    init_request_context(app, settings)
+    init_error_handlers(app)
+    init_services(app, services)
+    init_cors(app, settings)
+    init_body(app, settings)
+    init_auth(app, services.tokens)
+    init_limits(app, settings, services.redis)
+    app.after_request(_forbid_guessing)
+
+    api = init_api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    init_docs(app, api)
+    return app
+
+
+def init_cors(app: Flask, settings: Settings) -> None:
+    """Let browsers of the allowed origins call, and read Galley's headers."""
+    if settings.cors_origins:
+        CORS(app, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=600)
+
+
+def _forbid_guessing(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
