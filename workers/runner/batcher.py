@@ -1,0 +1,198 @@
+"""Continuous batching: what waits is run at once, what comes meanwhile is the next batch; no timer anywhere.
+
+Everything here happens in the socket's thread; the crew gets rows and gives back work, and sees nothing else.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from app.errors import DeadlineExceeded, Draining, GalleyError, InputError, QueueFull
+from app.inference.messages import InferRequest, Refusal, encode
+from workers.runner.batch import BatchRunner, Work
+from workers.runner.calls import Call, Row
+from workers.runner.crew import Crew
+from workers.runner.device import use_torch_threads
+from workers.runner.metrics import RunnerMetrics
+from workers.runner.plan import ExecutionPlan
+from workers.runner.row_queue import RowQueue
+
+Send = Callable[[bytes, list[bytes]], None]
+# How fast the measured cost of a row follows the newest batch.
+_FOLLOW = 0.2
+_SOONEST_RETRY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a thread of the crew did in one go, and what a row cost the whole runner."""
+
+    works: list[Work]
+    row_cost_s: float
+
+
+class Batcher:
+    """Admits calls, forms batches, answers. Not thread-safe: the socket's thread owns it."""
+
+    def __init__(
+        self, runner: BatchRunner, plan: ExecutionPlan, queue: RowQueue, metrics: RunnerMetrics, *,
+        send: Send, wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._runner = runner
+        self._plan = plan
+        self._queue = queue
+        self._metrics = metrics
+        self._send = send
+        self._prepared: deque[Work] = deque()
+        self._crew: Crew[Finished] = Crew(plan.threads, name="galley-compute", on_finished=wake)
+        self._in_flight = 0
+        self._prepare_cost_s = 0.0
+        self.row_cost_s = plan.row_cost_s
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait or are being computed."""
+        return len(self._queue) + self._in_flight
+
+    @property
+    def has_prepared(self) -> bool:
+        """Whether `pump` has work to do now, without waiting for the crew."""
+        return bool(self._prepared)
+
+    def submit(self, identity: bytes, request: InferRequest, data: Sequence[bytes]) -> None:
+        """Take a request in, or refuse it now."""
+        try:
+            parameters = self._runner.pipeline.read_parameters(request.parameters)
+            call = Call(identity, request, data, parameters=parameters)
+            if not data:
+                self._send(identity, call.reply())
+                return
+            self._admit(call)
+        except (InputError, QueueFull, DeadlineExceeded) as err:
+            self.refuse(identity, request.call_id, err)
+
+    def refuse(self, identity: bytes, call_id: int, err: GalleyError) -> None:
+        """Answer a request with why it is not done."""
+        self._metrics.refusal(err.code)
+        self._send(identity, refusal(call_id, err))
+
+    def pump(self) -> None:
+        """Do what can be done now: collect, hand out, compute, answer."""
+        for finished in self._crew.collect():
+            self._take_back(finished)
+        self._refuse_expired()
+        self._hand_out()
+        if self._prepared:
+            self._forward_here()
+
+    def abandon(self) -> None:
+        """Refuse every call that still waits."""
+        for call in self._queue.remove_all():
+            self._drop(call, Draining("The runner is ending; send the request again."))
+
+    def close(self) -> None:
+        """End the crew's threads after the jobs they run."""
+        self._crew.close()
+
+    def _admit(self, call: Call) -> None:
+        now = time.monotonic()
+        left_s = call.deadline - now
+        if left_s <= 0:
+            raise DeadlineExceeded(0.0)
+
+        self._refuse_expired()
+        excess = len(self._queue) + len(call.rows) - self._queue.capacity
+        if excess > 0:
+            raise QueueFull("The model's queue is full.", retry_after_s=max(_SOONEST_RETRY_S, excess * self.row_cost_s))
+
+        # Only what waits ahead speaks against a call: the measured cost may be wrong for this one.
+        late_s = (self._queue.ahead(call.lane) + self._in_flight) * self.row_cost_s - left_s
+        if late_s > 0:
+            raise QueueFull(
+                "The model's queue is too long to answer before the deadline.",
+                retry_after_s=max(_SOONEST_RETRY_S, late_s),
+            )
+        self._queue.put(call, now)
+
+    def _refuse_expired(self) -> None:
+        for call in self._queue.remove_expired(time.monotonic()):
+            self._drop(call, _expired(call))
+
+    def _hand_out(self) -> None:
+        while self._crew.idle and len(self._queue):
+            is_alone = len(self._queue) == 1 and not self._crew.is_busy
+            rows = self._queue.take(self._plan.share(len(self._queue), self._crew.idle))
+            rows = [row for row in rows if not row.call.is_over]
+            if rows:
+                self._in_flight += len(rows)
+                self._crew.start(partial(self._job, rows, is_alone=is_alone))
+
+    def _job(self, rows: list[Row], *, is_alone: bool) -> Finished:
+        """Run on a thread of the crew."""
+        use_torch_threads(self._plan.cores if self._plan.is_heavy and is_alone else 1)
+        started = time.perf_counter()
+        works = self._runner.prepare(rows)
+        if self._plan.is_heavy:
+            self._runner.forward(works)
+        took = time.perf_counter() - started
+        return Finished(works, took / len(rows) / (1 if is_alone else self._plan.threads))
+
+    def _take_back(self, finished: Finished) -> None:
+        if self._plan.is_heavy:
+            self._metrics.batch(len(finished.works))
+            self._learn(finished.row_cost_s)
+            self._answer(finished.works)
+            return
+
+        self._prepare_cost_s = finished.row_cost_s
+        failed = [work for work in finished.works if work.answer is not None]
+        self._answer(failed)
+        self._prepared.extend(work for work in finished.works if work.answer is None)
+
+    def _forward_here(self) -> None:
+        use_torch_threads(1)
+        works = [self._prepared.popleft() for _ in range(min(len(self._prepared), self._plan.batch_limit))]
+        started = time.perf_counter()
+        self._runner.forward(works)
+        self._metrics.batch(len(works))
+        self._learn(self._prepare_cost_s + (time.perf_counter() - started) / len(works))
+        self._answer(works)
+
+    def _learn(self, row_cost_s: float) -> None:
+        self.row_cost_s += _FOLLOW * (row_cost_s - self.row_cost_s)
+
+    def _answer(self, works: list[Work]) -> None:
+        now = time.monotonic()
+        self._in_flight -= len(works)
+        for work in works:
+            self._finish(work, now)
+
+    def _finish(self, work: Work, now: float) -> None:
+        assert work.answer is not None
+        call = work.row.call
+        queue_s = max(0.0, now - work.row.queued_at - work.compute_s)
+        failure = work.answer.code if isinstance(work.answer, GalleyError) else ""
+        self._metrics.row(queue_s=queue_s, compute_s=work.compute_s, failure=failure)
+        if call.is_over:
+            return
+
+        call.took(queue_s=queue_s, compute_s=work.compute_s)
+        if call.finish(work.row.index, work.answer):
+            self._send(call.identity, call.reply())
+
+    def _drop(self, call: Call, err: GalleyError) -> None:
+        if not call.is_over:
+            call.is_over = True
+            self.refuse(call.identity, call.call_id, err)
+
+
+def refusal(call_id: int, err: GalleyError) -> list[bytes]:
+    """Return the frames of a refusal."""
+    retry_after_s = getattr(err, "retry_after_s", 1.0)
+    return [encode(Refusal(call_id=call_id, code=err.code, detail=err.detail, retry_after_s=retry_after_s))]
+
+
+def _expired(call: Call) -> DeadlineExceeded:
+    return DeadlineExceeded(round(call.deadline - call.rows[0].queued_at, 3))

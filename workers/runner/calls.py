@@ -1,0 +1,62 @@
+"""Requests a runner holds: a call, its rows, and the answer that grows as rows are done, in whatever order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import GalleyError
+from app.inference.messages import InferReply, InferRequest, Lane, RowFailure, encode
+
+
+class Call:
+    """One request with its rows. It is over when every row is done, or at once when it is refused."""
+
+    def __init__(self, identity: bytes, request: InferRequest, data: Sequence[bytes], *, parameters: Any) -> None:
+        self.identity = identity
+        self.call_id = request.call_id
+        self.deadline = request.deadline
+        self.lane: Lane = request.lane
+        self.parameters = parameters
+        self.rows = [Row(self, index, each) for index, each in enumerate(data)]
+        self.is_over = False
+        self._answers: list[bytes] = [b""] * len(self.rows)
+        self._failures: list[RowFailure] = []
+        self._open_rows = len(self.rows)
+        self._queue_s = 0.0
+        self._compute_s = 0.0
+
+    def finish(self, index: int, answer: bytes | GalleyError) -> bool:
+        """Take the answer, or the failure, of one row; return whether it was the last."""
+        if isinstance(answer, GalleyError):
+            self._failures.append(RowFailure(row=index, code=answer.code, detail=answer.detail))
+        else:
+            self._answers[index] = answer
+        self._open_rows -= 1
+        self.is_over = self._open_rows == 0
+        return self.is_over
+
+    def took(self, *, queue_s: float, compute_s: float) -> None:
+        """Note how long a row waited and computed; the slowest row counts."""
+        self._queue_s = max(self._queue_s, queue_s)
+        self._compute_s = max(self._compute_s, compute_s)
+
+    def reply(self) -> list[bytes]:
+        """Return the frames of the answer."""
+        header = InferReply(
+            call_id=self.call_id,
+            failures=sorted(self._failures, key=lambda failure: failure.row),
+            queue_s=self._queue_s,
+            compute_s=self._compute_s,
+        )
+        return [encode(header), *self._answers]
+
+
+class Row:
+    """One row of a call: its place there and its bytes. Two rows are the same only if they are one object."""
+
+    __slots__ = ("call", "data", "index", "queued_at")
+
+    def __init__(self, call: Call, index: int, data: bytes) -> None:
+        self.call = call
+        self.index = index
+        self.data = data
+        self.queued_at = 0.0

@@ -1,0 +1,28 @@
+"""What a runner computes on: the cores it may use, and how many of them one torch call takes.
+
+The CPU only. torch keeps the number of threads per calling thread, so each thread of ours says its own.
+"""
+
+import os
+import threading
+
+import torch
+
+_this_thread = threading.local()
+
+
+def available_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def use_torch_threads(count: int) -> None:
+    """Let torch calls of the calling thread use `count` threads.
+
+    Remembered per thread: saying it again costs nothing, where torch would drop its computation caches.
+    """
+    if getattr(_this_thread, "torch_threads", 0) == count:
+        return
+
+    torch.set_num_threads(count)
+    _this_thread.torch_threads = count

@@ -1,0 +1,97 @@
+"""A model in memory, behind one call that checks what goes out against the manifest."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from app.errors import ModelFailed, SignatureMismatch
+from model_store.manifest import Manifest, TensorSpec
+
+logger = logging.getLogger(__name__)
+
+TORCH_DTYPES: dict[str, torch.dtype] = {
+    "BOOL": torch.bool,
+    "UINT8": torch.uint8,
+    "UINT16": torch.uint16,
+    "UINT32": torch.uint32,
+    "UINT64": torch.uint64,
+    "INT8": torch.int8,
+    "INT16": torch.int16,
+    "INT32": torch.int32,
+    "INT64": torch.int64,
+    "FP16": torch.float16,
+    "BF16": torch.bfloat16,
+    "FP32": torch.float32,
+    "FP64": torch.float64,
+}
+# What model code raises: torch's own errors are RuntimeErrors, the rest comes from `raise` in scripted Python.
+MODEL_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, MemoryError)
+
+
+class LoadedModel:
+    """A loaded artifact with its manifest. `forward` may be called by several threads at once."""
+
+    def __init__(self, manifest: Manifest, module: torch.nn.Module) -> None:
+        self.manifest = manifest
+        self._module = module
+
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Run one batch: tensors with the batch first, in the manifest's order, and so come the outputs.
+
+        :raises ModelFailed: when the model raises.
+        :raises SignatureMismatch: when it answers other tensors than its manifest says.
+        """
+        try:
+            with torch.inference_mode():
+                answer = self._module(*inputs)
+        except MODEL_ERRORS as err:
+            logger.warning("model %s/%s raised: %s", self.manifest.name, self.manifest.version, err)
+            raise ModelFailed(f"The model raised: {last_line(err)}") from err
+
+        outputs = _in_order(answer, self.manifest.outputs)
+        rows = inputs[0].shape[0]
+        for spec, output in zip(self.manifest.outputs, outputs, strict=True):
+            check_tensor(spec, output, rows=rows)
+        return outputs
+
+
+def check_tensor(spec: TensorSpec, tensor: Tensor, *, rows: int | None = None) -> None:
+    """Check a tensor against its specification, and its first dimension against the number of rows if given.
+
+    :raises SignatureMismatch: saying what it is and what it should be.
+    """
+    if tensor.dtype != TORCH_DTYPES.get(spec.datatype):
+        raise SignatureMismatch(f"Tensor {spec.name!r} is {tensor.dtype}; its signature says {spec.datatype}.")
+
+    shape = list(tensor.shape)
+    fits = len(shape) == len(spec.shape) and all(
+        wanted in (-1, size) for wanted, size in zip(spec.shape, shape, strict=True)
+    )
+    if not fits:
+        raise SignatureMismatch(f"Tensor {spec.name!r} has shape {shape}; its signature says {spec.shape}.")
+    if rows is not None and shape[0] != rows:
+        raise SignatureMismatch(f"Tensor {spec.name!r} has {shape[0]} rows for a batch of {rows}.")
+
+
+def last_line(err: BaseException) -> str:
+    """Return the line of a torch error that says what went wrong; those before it are the model's traceback."""
+    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
+    return lines[-1] if lines else type(err).__name__
+
+
+def _in_order(answer: Any, specs: Sequence[TensorSpec]) -> list[Tensor]:
+    if isinstance(answer, Tensor):
+        outputs = [answer]
+    elif isinstance(answer, Mapping):
+        outputs = [answer[spec.name] for spec in specs if spec.name in answer]
+    elif isinstance(answer, tuple | list):
+        outputs = list(answer)
+    else:
+        raise SignatureMismatch(f"The model answers a {type(answer).__name__}, not tensors.")
+
+    if len(outputs) != len(specs) or not all(isinstance(output, Tensor) for output in outputs):
+        raise SignatureMismatch(f"The model answers {len(outputs)} values; its signature has {len(specs)} outputs.")
+    return outputs

@@ -1,0 +1,98 @@
+"""The image classification pipeline: file bytes → picture → tensor → scores → labels."""
+
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from app.errors import GalleyError, InvalidManifest, ModelFailed, SignatureMismatch
+from app.scenarios.images import TASK, ImageAnswer, ImageParameters, LabelScore, encode_answer, read_parameters
+from model_store.manifest import Manifest
+from workers.runner.loaded_model import check_tensor
+from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow
+from workers.runner.pipelines.image_decoding import decode_image
+from workers.runner.pipelines.registry import register
+from workers.runner.pipelines.transforms import build_transform
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda logits: torch.softmax(logits, dim=1),
+    "sigmoid": lambda logits: logits.sigmoid(),
+    "none": lambda scores: scores,
+}
+
+
+@register(TASK)
+class ImagePipeline(Pipeline):
+    """Classify pictures: one image tensor in, one row of scores out."""
+
+    is_costly = True
+
+    def __init__(self, manifest: Manifest, limits: Limits) -> None:
+        super().__init__(manifest, limits)
+        _check_signature(manifest)
+        self._transform = build_transform(manifest.preprocessing.steps)
+        self._activate = _ACTIVATIONS[manifest.postprocessing.activation]
+
+    def read_parameters(self, raw: dict[str, Any]) -> ImageParameters:
+        """Return how many labels are wanted."""
+        return read_parameters(raw)
+
+    def prepare(self, data: bytes, parameters: ImageParameters) -> PreparedRow:
+        """Decode one file and preprocess it; the context is the picture's size."""
+        mode = self.manifest.preprocessing.mode
+        picture = decode_image(data, mode=mode, max_pixels=self.limits.max_image_pixels)
+        tensor = self._transform(picture)
+        try:
+            check_tensor(self.manifest.inputs[0], tensor.unsqueeze(0))
+        except SignatureMismatch as err:
+            raise ModelFailed(f"The preprocessing does not fit the model: {err.detail}") from err
+
+        return PreparedRow((tensor,), picture.size, parameters)
+
+    def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Tensor]) -> list[bytes | GalleyError]:
+        """Return the best labels of each row; a row whose scores are not finite failed."""
+        scores = self._activate(outputs[0].float())
+        most = min(max(row.parameters.top_k for row in rows), scores.shape[1])
+        best = torch.topk(scores, most, dim=1)
+        return [
+            self._answer(row, values, indices)
+            for row, values, indices in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+
+    def rehearsal(self) -> bytes:
+        """Return a small picture that looks different from every side."""
+        falling = Image.linear_gradient("L")
+        picture = Image.merge(
+            "RGB", (falling, falling.transpose(Image.Transpose.ROTATE_90), Image.radial_gradient("L"))
+        )
+        file = BytesIO()
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+    def _answer(self, row: PreparedRow, values: list[float], indices: list[int]) -> bytes | GalleyError:
+        # topk puts NaN first, so the first value tells.
+        if values[0] != values[0] or abs(values[0]) == float("inf"):
+            return ModelFailed("The model answered scores that are not numbers.")
+
+        top_k = row.parameters.top_k
+        names = self.manifest.labels
+        labels = [
+            LabelScore(index, names[index] if index < len(names) else str(index), value)
+            for value, index in zip(values[:top_k], indices[:top_k], strict=True)
+        ]
+        width, height = row.context
+        return encode_answer(ImageAnswer(labels, width, height))
+
+
+def _check_signature(manifest: Manifest) -> None:
+    if len(manifest.inputs) != 1 or len(manifest.inputs[0].shape) != 4:
+        raise InvalidManifest("An image classifier takes one input of shape [-1, channels, height, width].")
+    if len(manifest.outputs) != 1 or len(manifest.outputs[0].shape) != 2:
+        raise InvalidManifest("An image classifier has one output of shape [-1, classes].")
+
+    classes = manifest.outputs[0].shape[1]
+    if manifest.labels and classes not in (-1, len(manifest.labels)):
+        raise InvalidManifest(f"The manifest has {len(manifest.labels)} labels for an output of {classes} classes.")

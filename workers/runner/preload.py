@@ -1,0 +1,18 @@
+"""What every runner needs in memory, imported once by the forkserver so that its children share the pages.
+
+Runs no operation and starts no thread: a thread pool that is started before a fork is dead in the child.
+"""
+
+import msgspec
+import numpy as np
+import torch
+import zmq
+from PIL import Image
+
+from workers import vision
+from workers.runner import body
+
+__all__ = ["Image", "body", "msgspec", "np", "torch", "vision", "zmq"]
+
+# Otherwise the first picture that is none makes every runner import fifty plugins.
+Image.init()

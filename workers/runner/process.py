@@ -1,0 +1,66 @@
+"""The child process that is a runner: what it is told, its title, its signals, its exit code.
+
+NOTE: the controller imports this module to name `run_runner` to its forkserver and must stay free of torch,
+so everything else of this room is imported by name, in the child.
+"""
+
+import importlib
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from setproctitle import setproctitle
+
+from app.infra.log_setup import setup_logging
+from model_store.model_ref import ModelRef
+
+BODY_MODULE = "workers.runner.body"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerSpec:
+    """What a runner is told at birth."""
+
+    ref: ModelRef
+    digest: str
+    """SHA-256 of the manifest's bytes; the runner serves nothing else."""
+    folder: Path
+    """The version's folder on this machine."""
+    address: str
+    """ZeroMQ endpoint to bind."""
+    queue_rows: int
+    """Rows that may wait; more are refused."""
+    threads: int
+    """Compute threads of a heavy model; 0 takes one per core."""
+    max_image_pixels: int
+    """Largest picture, by the size its header claims."""
+    drain_s: float
+    """Longest a drain may take."""
+    log_level: str = "info"
+    metrics_dir: Path | None = None
+    """Folder of the Prometheus files; the environment names it to the library."""
+
+
+def process_title(ref: ModelRef) -> str:
+    """Return what `ps` shows for a runner of `ref`."""
+    return f"galley-runner {ref}"
+
+
+def run_runner(spec: RunnerSpec) -> None:
+    """Be a runner until told to end: by SIGTERM, by a drain request, or ten seconds after a failed load.
+
+    :raises SystemExit: 0 after a drain, 1 after a failed load.
+    """
+    setproctitle(process_title(spec.ref))
+    setup_logging(spec.log_level)
+    body = importlib.import_module(BODY_MODULE).RunnerBody(spec)
+
+    def drain(_signal: int, _frame: FrameType | None) -> None:
+        body.drain()
+
+    signal.signal(signal.SIGTERM, drain)
+    # Ctrl-C reaches the whole process group; who stops first is the controller's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(body.run())

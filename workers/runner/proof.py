@@ -1,0 +1,191 @@
+"""READY means proven: what a version must show before it serves, and how fast it turned out to be.
+
+The proof runs in the runner at each load and in the publisher before a version gets its name.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.errors import GalleyError, InputError, ModelFailed, SampleMismatch, SignatureMismatch
+from model_store.manifest import SAMPLES_FILE, Manifest, TensorSpec
+from model_store.signature import SampleTensor, decode_samples, to_array
+from workers.runner.device import use_torch_threads
+from workers.runner.loaded_model import TORCH_DTYPES, LoadedModel, check_tensor
+from workers.runner.loader import check_files, load_model, read_manifest
+from workers.runner.pipelines.base import Limits
+from workers.runner.pipelines.registry import make_pipeline
+
+logger = logging.getLogger(__name__)
+
+# Sums in another order (threads, batch, layout) differ in the last bits; a wrong weight differs in the first digits.
+RELATIVE_TOLERANCE = 1e-3
+ABSOLUTE_TOLERANCE = 1e-4
+# Stands in for a free dimension when no sample says what is usual.
+FREE_DIMENSION = 8
+# A larger batch must bring this much more speed to be worth its latency.
+WORTHWHILE = 1.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the proof measured, with one torch thread: seconds per forward of each batch size that was run."""
+
+    seconds: dict[int, float]
+    is_batch_safe: bool
+    """False when rows answer otherwise in a batch than alone: such a model is run row by row."""
+    prepare_s: float = 0.0
+    """Seconds to decode and preprocess the rehearsal row."""
+    best_batch: int = field(init=False)
+    """The smallest batch that is about as fast per row as any."""
+    rows_per_s: float = field(init=False)
+    """Rows per second in batches of that size, on one thread, without decoding."""
+
+    def __post_init__(self) -> None:
+        best = min(self.seconds)
+        for size in sorted(self.seconds):
+            if size / self.seconds[size] > WORTHWHILE * best / self.seconds[best]:
+                best = size
+        object.__setattr__(self, "best_batch", best)
+        object.__setattr__(self, "rows_per_s", best / self.seconds[best])
+
+
+def load_and_prove(
+    folder: Path, *, digest: str = "", limits: Limits | None = None, budget_s: float = 5.0
+) -> tuple[LoadedModel, Proof]:
+    """Load the version in `folder` and prove it: hashes, signature, samples, preprocessing, batches 1, 2, 4 … max.
+
+    Sets the calling thread's torch threads to one. Growing batches stop when the budget would be passed.
+
+    :raises StoreError: the first thing that is wrong.
+    """
+    use_torch_threads(1)
+    manifest = read_manifest(folder, digest=digest)
+    check_files(folder, manifest)
+    model = load_model(folder, manifest)
+    _check_samples(model, folder)
+    inputs, prepare_s = _rehearse(manifest, limits or Limits())
+    seconds, is_batch_safe = _measure(model, inputs, budget_s=budget_s)
+    return model, Proof(seconds=seconds, is_batch_safe=is_batch_safe, prepare_s=prepare_s)
+
+
+def _check_samples(model: LoadedModel, folder: Path) -> None:
+    path = folder / SAMPLES_FILE
+    if not path.is_file():
+        return
+
+    for number, sample in enumerate(decode_samples(path.read_bytes()), 1):
+        expected = [_tensor(tensor) for tensor in _named(sample.outputs, model.manifest.outputs)]
+        actual = _forward(model, [_tensor(tensor) for tensor in _named(sample.inputs, model.manifest.inputs)])
+        for spec, want, got in zip(model.manifest.outputs, expected, actual, strict=True):
+            _check_close(want, got, f"Sample {number}, output {spec.name!r}")
+
+
+def _named(tensors: Sequence[SampleTensor], specs: Sequence[TensorSpec]) -> list[SampleTensor]:
+    by_name = {tensor.name: tensor for tensor in tensors}
+    missing = [spec.name for spec in specs if spec.name not in by_name]
+    if missing:
+        raise SignatureMismatch(f"A sample lacks the tensor {missing[0]!r}.")
+
+    return [by_name[spec.name] for spec in specs]
+
+
+def _tensor(sample: SampleTensor) -> Tensor:
+    return torch.from_numpy(to_array(sample)).to(TORCH_DTYPES[sample.datatype])
+
+
+def _check_close(want: Tensor, got: Tensor, what: str) -> None:
+    if want.shape != got.shape or want.dtype != got.dtype:
+        raise SampleMismatch(f"{what}: stored {want.dtype} {list(want.shape)}, got {got.dtype} {list(got.shape)}.")
+    if not is_close(want, got):
+        raise SampleMismatch(f"{what}: the model does not give the stored values.")
+
+
+def is_close(want: Tensor, got: Tensor) -> bool:
+    """Say whether two outputs are equal but for rounding, which grows with their largest value."""
+    if not want.is_floating_point():
+        return torch.equal(want, got)
+
+    left, right = want.double().numpy(), got.double().numpy()
+    scale = max(1.0, float(np.abs(left).max(initial=0.0)))
+    return np.allclose(left, right, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * scale, equal_nan=True)
+
+
+def _rehearse(manifest: Manifest, limits: Limits) -> tuple[list[Tensor], float]:
+    """Send a made-up row through the pipeline; return one row's tensors and the seconds it took."""
+    pipeline = make_pipeline(manifest, limits)
+    started = time.perf_counter()
+    try:
+        row = pipeline.prepare(pipeline.rehearsal(), pipeline.read_parameters({}))
+    except (InputError, ModelFailed) as err:
+        raise SignatureMismatch(err.detail) from err
+
+    took = time.perf_counter() - started
+    inputs = [tensor.unsqueeze(0) for tensor in row.inputs]
+    for spec, tensor in zip(manifest.inputs, inputs, strict=True):
+        check_tensor(spec, tensor)
+    return inputs, took
+
+
+def _measure(model: LoadedModel, row: list[Tensor], *, budget_s: float) -> tuple[dict[int, float], bool]:
+    """Run growing batches of rows that differ; return seconds per batch size and whether rows kept their answers."""
+    until = time.perf_counter() + budget_s
+    alone = _forward(model, row)
+    seconds = {1: _fastest(model, row)}
+    for size in _sizes(model.manifest.max_batch_size):
+        expected_s = 3 * size * seconds[max(seconds)] / max(seconds)
+        if time.perf_counter() + expected_s > until:
+            break
+        batch = _batch(row, size)
+        if not _keeps_rows(model, batch, alone):
+            return seconds, len(seconds) > 1
+        seconds[size] = _fastest(model, batch)
+
+    return seconds, True
+
+
+def _sizes(most: int) -> list[int]:
+    powers = [2**power for power in range(1, most.bit_length()) if 2**power < most]
+    return [*powers, most] if most > 1 else []
+
+
+def _batch(row: list[Tensor], size: int) -> list[Tensor]:
+    """Repeat a row; all but the first are turned round, so that rows that get mixed up show."""
+    return [torch.cat([tensor, *([_different(tensor)] * (size - 1))]) for tensor in row]
+
+
+def _different(tensor: Tensor) -> Tensor:
+    return tensor.flip(dims=list(range(1, tensor.dim()))) if tensor.dim() > 1 else tensor
+
+
+def _keeps_rows(model: LoadedModel, batch: list[Tensor], alone: list[Tensor]) -> bool:
+    try:
+        together = model.forward(batch)
+    except GalleyError as err:
+        logger.warning("%s cannot batch: %s", model.manifest.name, err.detail)
+        return False
+
+    return all(is_close(single, many[:1]) for single, many in zip(alone, together, strict=True))
+
+
+def _fastest(model: LoadedModel, inputs: list[Tensor]) -> float:
+    """Return the shorter of two runs; TorchScript compiles in the first ones."""
+    times = []
+    for _ in range(2):
+        started = time.perf_counter()
+        model.forward(inputs)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _forward(model: LoadedModel, inputs: list[Tensor]) -> list[Tensor]:
+    try:
+        return model.forward(inputs)
+    except ModelFailed as err:
+        raise SignatureMismatch(err.detail) from err
