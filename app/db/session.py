@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.errors import DatabaseUnavailable
@@ -17,6 +18,10 @@ from app.errors import DatabaseUnavailable
 # SQLite's own busy handler would hold the whole worker instead.
 LOCK_STEP_S = 0.01
 LOCK_WAIT_S = 5.0
+# How long one may wait for a pooled connection, for a new one, and for one statement on PostgreSQL.
+POOL_WAIT_S = 5.0
+CONNECT_WAIT_S = 3
+STATEMENT_LIMIT_S = 10.0
 
 
 class Database:
@@ -57,7 +62,7 @@ class Database:
     def _wrapped(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as err:
+        except (OperationalError, PoolTimeout) as err:
             raise DatabaseUnavailable("The database does not answer; try again shortly.") from err
         except DBAPIError as err:
             if err.connection_invalidated:
@@ -65,16 +70,26 @@ class Database:
             raise
 
 
-def make_engine(url: str | URL) -> Engine:
-    """Build an engine with Galley's SQLite pragmas or PostgreSQL timeouts."""
+def make_engine(url: str | URL, *, statement_limit_s: float | None = STATEMENT_LIMIT_S) -> Engine:
+    """Build an engine with Galley's SQLite pragmas or PostgreSQL timeouts.
+
+    `statement_limit_s` bounds each statement on PostgreSQL; None lets migrations take their time.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": 0.0})
+        engine = create_engine(parsed, connect_args={"timeout": 0.0}, pool_timeout=POOL_WAIT_S)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+    limit_ms = int((statement_limit_s or 0) * 1000)
+    connect_args = {
+        "connect_timeout": CONNECT_WAIT_S,
+        # A host that vanished without a word is noticed, instead of waited for as long as TCP does.
+        "tcp_user_timeout": 5000,
+        "options": f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms} -c timezone=utc",
+    }
+    return create_engine(parsed, pool_pre_ping=True, pool_timeout=POOL_WAIT_S, connect_args=connect_args)
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
