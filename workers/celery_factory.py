@@ -1,0 +1,97 @@
+"""Builds the Celery application: queues, delivery, and what each process does at its start and end."""
+
+import importlib
+import logging
+import os
+from typing import Any
+
+from celery import Celery, signals
+from kombu.entity import Exchange, Queue
+
+from app.infra.broker import broker_url, transport_options
+from app.infra.log_setup import setup_logging
+from app.infra.metrics import fold_dead_processes
+from app.infra.parent_death import end_with_parent
+from app.infra.task_names import QueueName
+from app.settings import Settings
+from workers.schedule import beat_schedule
+from workers.tasks.parts import open_parts
+
+SERVICE = "celery"
+# Loggers that tell of each task what workers.tasks.base tells too.
+TOLD_BY_TASKS = ("celery.app.trace", "celery.worker.strategy")
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Build the application; it connects to nothing yet."""
+    app = Celery("galley", set_as_current=True)
+    app.conf.update(_configuration(settings))
+    _follow_process_life(app, settings)
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": broker_url(settings.redis_url),
+        "broker_transport_options": transport_options(settings),
+        # Redis may be started after the worker, and may be away for as long as it likes.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "imports": ("workers.tasks.maintenance",),
+        "task_queues": [_queue(name) for name in QueueName],
+        "task_default_queue": QueueName.UPKEEP.value,
+        "task_create_missing_queues": False,
+        "task_routes": {"galley.maintenance.*": {"queue": QueueName.UPKEEP.value}},
+        # State lives in SQL and files, never in Celery's results.
+        "task_ignore_result": True,
+        # A task is done when it has ended, not when it was taken: one whose process is killed runs again.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "accept_content": ["json"],
+        "timezone": "UTC",
+        "beat_schedule": beat_schedule(),
+    }
+
+
+def _queue(name: QueueName) -> Queue:
+    # With an exchange and a key of its own: Celery's defaults would bind every queue to the default one's messages.
+    return Queue(name.value, Exchange(name.value), routing_key=name.value)  # type: ignore[no-untyped-call]
+
+
+def _follow_process_life(app: Celery, settings: Settings) -> None:
+    """Connect Celery's process signals. The receivers must outlive this call, hence `weak=False`."""
+
+    def set_up_logging(**_: Any) -> None:
+        setup_logging(settings.log_level)
+        for name in TOLD_BY_TASKS:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def prepare_main(**_: Any) -> None:
+        # Imported before the pool forks, without running an operation: its children share torch's pages.
+        importlib.import_module("workers.runner.preload")
+        _fold_metrics(settings)
+
+    def prepare_child(**_: Any) -> None:
+        end_with_parent(os.getppid())
+        _fold_metrics(settings)
+        app.parts = open_parts(settings)
+
+    def close_child(**_: Any) -> None:
+        app.parts.close()
+
+    def tie_beat(**_: Any) -> None:
+        end_with_parent(os.getppid())
+
+    signals.setup_logging.connect(set_up_logging, weak=False)
+    signals.worker_init.connect(prepare_main, weak=False)
+    signals.worker_process_init.connect(prepare_child, weak=False)
+    signals.worker_process_shutdown.connect(close_child, weak=False)
+    signals.beat_embedded_init.connect(tie_beat, weak=False)
+
+
+def _fold_metrics(settings: Settings) -> None:
+    """Fold the files of pool processes that were killed and could not say so."""
+    folder = settings.metrics_dir / SERVICE
+    if folder.is_dir():
+        fold_dead_processes(folder)

@@ -1,0 +1,28 @@
+"""When beat sends which task: upkeep, at minutes that nobody else picks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from celery.schedules import crontab
+
+from app.infra.task_names import TaskName
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """One task and its times, in UTC."""
+
+    task: TaskName
+    at: crontab
+
+
+APPOINTMENTS = (
+    Appointment(TaskName.PURGE_REVOCATIONS, crontab(minute="7")),
+    Appointment(TaskName.SWEEP_STAGING, crontab(minute="37")),
+    Appointment(TaskName.CHECK_STORE, crontab(hour="3", minute="17")),
+)
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return the schedule as Celery's configuration wants it."""
+    return {item.task.name.lower(): {"task": item.task.value, "schedule": item.at} for item in APPOINTMENTS}
