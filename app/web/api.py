@@ -34,7 +34,7 @@ SCOPE_MEANINGS = {
 }
 
 
-class GalleyApi(Api):
+class GalleyApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     """flask-smorest's Api, with problem+json for its own failures. Build it in the factory: it keeps the app."""
 
     ERROR_SCHEMA = ProblemSchema
