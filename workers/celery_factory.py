@@ -14,8 +14,8 @@ from app.infra.metrics import fold_dead_processes
 from app.infra.parent_death import end_with_parent
 from app.infra.task_names import QueueName
 from app.settings import Settings
+from workers.bootstrap import assemble
 from workers.schedule import beat_schedule
-from workers.tasks.parts import open_parts
 
 SERVICE = "celery"
 # Loggers that tell of each task what workers.tasks.base tells too.
@@ -75,7 +75,7 @@ def _follow_process_life(app: Celery, settings: Settings) -> None:
     def prepare_child(**_: Any) -> None:
         end_with_parent(os.getppid())
         _fold_metrics(settings)
-        app.parts = open_parts(settings)
+        app.parts = assemble(settings)
 
     def close_child(**_: Any) -> None:
         app.parts.close()

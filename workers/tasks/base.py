@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 
 from app.errors import UnavailableError
 from app.infra.task_names import TaskName
-from workers.tasks.parts import TaskParts
+from workers.bootstrap import WorkerParts
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -29,9 +29,9 @@ class GalleyTask(Task):  # type: ignore[misc]  # Celery has no types
     max_retries = 8
 
     @property
-    def parts(self) -> TaskParts:
+    def parts(self) -> WorkerParts:
         """Return the parts of the process that runs this task."""
-        parts: TaskParts = self.app.parts
+        parts: WorkerParts = self.app.parts
         return parts
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
