@@ -10,8 +10,6 @@ DIRECTORY_CHANNEL = "galley:directory:changed"
 # Sorted set `name/version` → unix time of the last call that found no runner: the controller starts those.
 WANTED_KEY = "galley:wanted"
 WANTED_CHANNEL = "galley:wanted"
-# What is published, aliased or pinned has changed in SQL.
-CATALOG_CHANNEL = "galley:catalog:changed"
 
 
 class RunnerRecord(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,46 @@
+"""The composition root of everything that runs beside the web tier: controller, Celery tasks, commands."""
+
+from dataclasses import dataclass
+
+import redis
+
+from app.db.session import Database
+from app.infra.redis import make_redis, redis_errors
+from app.services.releases import CATALOG_CHANNEL, ReleaseService
+from app.settings import Settings
+from model_store.reader import ModelStore, open_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerParts:
+    """What a process outside the web tier works with. Made after fork; `close` it at the end."""
+
+    settings: Settings
+    database: Database
+    redis: redis.Redis
+    store: ModelStore
+    releases: ReleaseService
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.database.close()
+        self.redis.close()
+
+
+def assemble(settings: Settings) -> WorkerParts:
+    """Build the parts; nothing connects before its first use."""
+    database = Database(settings.database_url)
+    client = make_redis(settings)
+    store = open_store(settings.store_url, settings.var_dir / "store-cache")
+
+    def announce() -> None:
+        with redis_errors():
+            client.publish(CATALOG_CHANNEL, b"")
+
+    return WorkerParts(
+        settings=settings,
+        database=database,
+        redis=client,
+        store=store,
+        releases=ReleaseService(database, store, notify=announce),
+    )

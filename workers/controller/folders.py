@@ -1,0 +1,37 @@
+"""Version folders on this machine, fetched in the background: a remote store may take minutes."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from app.services.releases import DesiredVersion
+from model_store.reader import ModelStore
+
+
+class VersionFolders:
+    """Hands out folders when they are there. `on_ready` is called, on any thread, after each fetch."""
+
+    def __init__(self, store: ModelStore, *, slots: int, on_ready: Callable[[], None]) -> None:
+        self._store = store
+        self._on_ready = on_ready
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="version-folder")
+        self._fetches: dict[DesiredVersion, Future[Path]] = {}
+
+    def take(self, version: DesiredVersion) -> Path | None:
+        """Return a version's folder, or None while it is being fetched.
+
+        :raises StoreError: when the last fetch failed; the next call begins another.
+        """
+        fetch = self._fetches.get(version)
+        if fetch is None:
+            fetch = self._fetches[version] = self._pool.submit(self._store.local_folder, version.ref)
+            fetch.add_done_callback(lambda _: self._on_ready())
+        if not fetch.done():
+            return None
+
+        del self._fetches[version]
+        return fetch.result()
+
+    def close(self) -> None:
+        """Stop fetching; a copy under way is finished first."""
+        self._pool.shutdown(cancel_futures=True)
