@@ -67,13 +67,19 @@ class SourceFile:
 
     @property
     def is_product(self) -> bool:
-        """Whether the file is shipped, and not a test."""
-        return self.path.split("/")[0] in PRODUCT_ROOMS or self.path in PRODUCT_FILES
+        """Whether the file is shipped code. Migrations are history in lists of columns, and no test is shipped."""
+        is_history = self.path.startswith("migrations/versions/")
+        return not is_history and (self.path.split("/")[0] in PRODUCT_ROOMS or self.path in PRODUCT_FILES)
 
     @cached_property
     def functions(self) -> list[Function]:
         """All functions and methods, nested ones too."""
         return list(_functions(self, self.tree, prefix=""))
+
+    def function_at(self, line: int) -> str:
+        """Return the name of the innermost function around a line, or nothing."""
+        around = [item for item in self.functions if item.node.lineno <= line <= (item.node.end_lineno or 0)]
+        return around[-1].name if around else ""
 
 
 @cache

@@ -57,7 +57,8 @@ def assert_none(rule: Rule, sources: list[SourceFile]) -> None:
     """Fail with one line per breach."""
     breaches = [breach for source in sources for breach in rule(source)]
 
-    assert not breaches, f"{rule.__doc__}\n" + "\n".join(breaches)
+    if breaches:
+        pytest.fail(f"{rule.__doc__}\n" + "\n".join(breaches), pytrace=False)
 
 
 def assert_distribution(functions: list[Function], *, median: float, p90: float) -> None:

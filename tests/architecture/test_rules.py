@@ -3,7 +3,7 @@
 import pytest
 
 from tests.architecture import rules
-from tests.architecture.source import SourceFile
+from tests.architecture.source import SourceFile, product_files
 
 LONG_BODY = "\n".join(f"    x = {number}" for number in range(41))
 
@@ -51,3 +51,12 @@ def test_rule_lets_good_code_pass(rule: rules.Rule, text: str) -> None:
 def test_every_rule_has_a_breach() -> None:
     """Keep the table above complete."""
     assert {rule for rule, _, _ in BREACHES} == {*rules.PRODUCT_RULES, *rules.TEST_RULES}
+
+
+def test_exceptions_name_what_is_there() -> None:
+    """An exception whose file or function is gone goes, too."""
+    functions = {f"{source.path}:{function.name}" for source in product_files() for function in source.functions}
+    files = {source.path for source in product_files()}
+
+    assert {*rules.LONG_FUNCTIONS, *rules.LAST_LINES_OF_DEFENCE} <= functions
+    assert rules.LONG_FILES.keys() <= files

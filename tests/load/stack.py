@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 300
 STOP_LIMIT_S = 60
 POLL_S = 0.1
+# The launcher says so once the demo models are published and every part is ready.
+READY_LINE = "Galley is ready at"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ def running_stack(var_dir: Path) -> Iterator[Stack]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(launcher, url, log=var_dir / "launcher.log")
+        _wait_until_ready(launcher, var_dir / "launcher.log")
         token = _token(url, var_dir)
         yield Stack(url=url, token=token, launcher_pid=launcher.pid, environment=environment)
     finally:
@@ -81,21 +83,14 @@ def running_stack(var_dir: Path) -> Iterator[Stack]:
         launcher.wait(STOP_LIMIT_S)
 
 
-def _wait_until_ready(launcher: subprocess.Popen[bytes], url: str, *, log: Path) -> None:
+def _wait_until_ready(launcher: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while launcher.poll() is None and time.monotonic() < deadline:
-        if _is_ready(url):
+        if READY_LINE in log.read_text("utf-8"):
             return
         time.sleep(POLL_S)
 
     raise RuntimeError(f"The stack did not become ready. Its launcher said:\n{log.read_text('utf-8')}")
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready").is_success
-    except httpx.TransportError:
-        return False
 
 
 def _token(url: str, var_dir: Path) -> str:
