@@ -5,6 +5,7 @@ follow, and the manifest comes last: a version without one is not published. Tha
 claim is the file system's promise (`mode="create"`: conditional writes on S3, GCS and Azure).
 """
 
+import math
 import time
 from pathlib import Path
 
@@ -70,8 +71,8 @@ def _claimed_at(store: ModelStore, ref: ModelRef) -> float:
         try:
             return msgspec.json.decode(store.file_system.cat_file(_claim_path(store, ref)), type=_Claim).claimed_at
         except (FileNotFoundError, msgspec.MsgspecError):
-            # NOTE: neither published nor claimed by a Galley: somebody's files, which are not ours to remove.
-            return time.time()
+            # NOTE: neither published nor claimed: somebody else's files, which are not ours to remove.
+            return math.inf
 
 
 def _claim_path(store: ModelStore, ref: ModelRef) -> str:

@@ -1,0 +1,87 @@
+"""A manifest is read strictly, filled with defaults, and checked against itself."""
+
+import msgspec
+import pytest
+
+from app.errors import InvalidManifest
+from model_store.manifest import FileEntry, StateSpec, TensorSpec, check_manifest, decode_manifest, encode_manifest
+from tests.factories.versions import make_manifest
+
+SMALLEST = {
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}],
+    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1]}],
+    "max_batch_size": 4,
+}
+
+
+def decode(**changes: object) -> object:
+    return decode_manifest(msgspec.json.encode({**SMALLEST, **changes}))
+
+
+def test_inputs_outputs_and_batch_size_are_enough() -> None:
+    manifest = decode_manifest(msgspec.json.encode(SMALLEST))
+
+    assert (manifest.format, manifest.task, manifest.execution) == ("torchscript", "tensor", "online")
+    assert manifest.preprocessing.mode == "RGB"
+
+
+def test_what_is_written_reads_back() -> None:
+    manifest = make_manifest(name="digits", version=3, files={"model.pt": FileEntry(sha256="0" * 64, size_bytes=1)})
+
+    assert decode_manifest(encode_manifest(manifest)) == manifest
+
+
+@pytest.mark.parametrize("field", ["inputs", "outputs", "max_batch_size"])
+def test_a_missing_field_is_named(field: str) -> None:
+    with pytest.raises(InvalidManifest, match=field):
+        decode_manifest(msgspec.json.encode({key: value for key, value in SMALLEST.items() if key != field}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_batch_size", 0),
+        ("max_batch_size", "many"),
+        ("inputs", []),
+        ("inputs", [{"name": "x", "datatype": "FP8", "shape": [1]}]),
+        ("inputs", [{"name": "x", "datatype": "FP32", "shape": [-2]}]),
+        ("inputs", [{"name": "x", "datatype": "FP32", "shape": []}]),
+        ("task", "telepathy"),
+        ("format", "pickle"),
+        ("execution", "eager"),
+        ("max_batchsize", 4),
+        ("files", {"model.pt": {"sha256": "short", "size_bytes": 1}}),
+    ],
+)
+def test_a_wrong_field_is_refused(field: str, value: object) -> None:
+    with pytest.raises(InvalidManifest, match="cannot be read"):
+        decode(**{field: value})
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"inputs": 1e999}'])
+def test_what_is_no_json_object_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidManifest):
+        decode_manifest(data)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "../digits"), ("files", {"../../etc/passwd": {"sha256": "0" * 64, "size_bytes": 1}})],
+)
+def test_path_tricks_are_refused(field: str, value: object) -> None:
+    with pytest.raises(InvalidManifest, match=r"\.\./"):
+        decode(**{field: value})
+
+
+def test_two_inputs_of_one_name_are_refused() -> None:
+    spec = TensorSpec(name="x", datatype="FP32", shape=[-1])
+
+    with pytest.raises(InvalidManifest, match="Two inputs"):
+        check_manifest(make_manifest(inputs=[spec, spec]))
+
+
+def test_state_must_name_tensors_of_the_signature() -> None:
+    state = [StateSpec(input="image", output="memory", shape=[4])]
+
+    with pytest.raises(InvalidManifest, match="'memory'"):
+        check_manifest(make_manifest(state=state))
