@@ -1,5 +1,7 @@
 """Unit tests mirror the source, path for path."""
 
+import pytest
+
 from tests.architecture.source import ROOT, SourceFile, product_files, test_files
 
 UNIT = "tests/unit/"
@@ -15,7 +17,8 @@ def test_each_unit_test_names_a_module() -> None:
     """A unit test without its module is lost: the module was moved or renamed."""
     lost = [source.path for source in test_files() if source.path.startswith(UNIT) and _is_lost(source)]
 
-    assert not lost, "These unit tests mirror no module:\n" + "\n".join(lost)
+    if lost:
+        pytest.fail("These unit tests mirror no module:\n" + "\n".join(lost), pytrace=False)
 
 
 def test_each_module_has_a_unit_test() -> None:
@@ -27,7 +30,8 @@ def test_each_module_has_a_unit_test() -> None:
         if _is_worth_a_test(source) and _mirror(source.path) not in mirrored and source.path not in PROVEN_ELSEWHERE
     ]
 
-    assert not bare, "These modules have no unit test:\n" + "\n".join(bare)
+    if bare:
+        pytest.fail("These modules have no unit test:\n" + "\n".join(bare), pytrace=False)
 
 
 def test_proofs_elsewhere_exist() -> None:
