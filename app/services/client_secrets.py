@@ -1,5 +1,6 @@
 """Client secrets: how they are made, hashed and checked."""
 
+import re
 import secrets
 import threading
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from app.infra.off_hub import off_hub
 
 HINT_LENGTH = 8
+_HINT = re.compile(rf"[0-9a-f]{{{HINT_LENGTH}}}")
 
 # 19 MiB and two passes (OWASP's floor for argon2id): about 20 ms. Secrets are 256 random bits, not passwords,
 # so more would only slow callers down.
@@ -36,9 +38,10 @@ def make_secret() -> NewSecret:
     return NewSecret(plain=plain, hint=hint, digest=_hash(plain))
 
 
-def hint_of(secret: str) -> str:
-    """Return the part of a secret that is stored in clear to find its hash."""
-    return secret[:HINT_LENGTH]
+def hint_of(secret: str) -> str | None:
+    """Return the part of a secret that is stored in clear to find its hash, None if it is none of ours."""
+    hint = secret[:HINT_LENGTH]
+    return hint if _HINT.fullmatch(hint) else None
 
 
 def is_secret(secret: str, digest: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 import redis
 
-from app.db.repositories.clients import ClientFacts, ClientRepository
+from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
 from app.db.session import Database
 from app.errors import InvalidFields
 from app.infra.clock import Clock
@@ -24,7 +24,6 @@ ALL_MODELS: Final = ("*",)
 LONGEST_DESCRIPTION: Final = 256
 MOST_GLOBS: Final = 64
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}")
 
 
@@ -42,12 +41,12 @@ class ClientDraft:
 
     def __post_init__(self) -> None:
         check_scopes(self.scopes)
-        if self.client_id is not None and not _CLIENT_ID.fullmatch(self.client_id):
+        if self.client_id is not None and not is_client_id(self.client_id):
             raise InvalidFields({"client_id": ["Use 1 to 64 of A-Z a-z 0-9 . _ - , starting with a letter or digit."]})
         if not 1 <= len(self.model_globs) <= MOST_GLOBS or not all(map(_GLOB.fullmatch, self.model_globs)):
             raise InvalidFields({"models": [f"Send 1 to {MOST_GLOBS} model names or globs like 'fraud-*'."]})
-        if len(self.description) > LONGEST_DESCRIPTION:
-            raise InvalidFields({"description": [f"Longer than maximum length {LONGEST_DESCRIPTION}."]})
+        if len(self.description) > LONGEST_DESCRIPTION or not self.description.isprintable():
+            raise InvalidFields({"description": [f"Send at most {LONGEST_DESCRIPTION} printable characters."]})
 
 
 @dataclass(frozen=True, kw_only=True)

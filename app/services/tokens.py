@@ -10,7 +10,7 @@ from typing import Final
 import redis
 from cachetools import LRUCache
 
-from app.db.repositories.clients import ClientFacts, ClientRepository
+from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
 from app.db.session import Database
 from app.errors import DatabaseUnavailable, ExpiredToken, InvalidClient, InvalidScope, InvalidToken, RevokedToken
 from app.infra.clock import Clock
@@ -107,10 +107,8 @@ class TokenService:
 
         :raises InvalidClient: when the id is unknown or the secret is wrong; both take the same time.
         """
-        with self._database.read() as session:
-            clients = ClientRepository(session)
-            digest = clients.secret_hash(client_id, hint=hint_of(secret), now=self._clock.utcnow())
-            facts = clients.get(client_id) if digest else None
+        hint = hint_of(secret)
+        facts, digest = self._candidate(client_id, hint) if hint and is_client_id(client_id) else (None, None)
         if not is_secret(secret, digest) or facts is None:
             raise InvalidClient
 
@@ -156,6 +154,12 @@ class TokenService:
         """Delete revocations and secrets whose time is over, and say how many."""
         with self._database.write() as session:
             return ClientRepository(session).purge_expired(self._clock.utcnow())
+
+    def _candidate(self, client_id: str, hint: str) -> tuple[ClientFacts | None, str | None]:
+        with self._database.read() as session:
+            clients = ClientRepository(session)
+            digest = clients.secret_hash(client_id, hint=hint, now=self._clock.utcnow())
+            return (clients.get(client_id) if digest else None), digest
 
     def _sign(self, facts: ClientFacts, granted: frozenset[str]) -> IssuedToken:
         now = self._clock.now()

@@ -21,6 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _KEY = "galley_limits"
 _CLASS = "_galley_limit"
+# A key in Redis is no place for whatever a stranger sends.
+_LONGEST_ID = 64
 
 
 class LimitClass(enum.StrEnum):
@@ -65,7 +67,7 @@ class Limits:
         :raises RateLimited: before any secret is looked at.
         """
         limit = self._limits[LimitClass.LOGIN]
-        key = f"{LimitClass.LOGIN}:{client_id}:{request.remote_addr}"
+        key = f"{LimitClass.LOGIN}:{client_id[:_LONGEST_ID]}:{request.remote_addr}"
         g.rate_usage = self._limiter.look(key, limit)
         if g.rate_usage.is_spent:
             raise _rate_limited(g.rate_usage, f"over its limit of {limit.amount} failed logins")

@@ -1,5 +1,6 @@
 """Clients, their secrets and their revoked tokens, as plain values."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.db.tables.clients import ClientRow, ClientSecretRow, RevokedTokenRow
 from app.errors import ClientExists, ClientNotFound
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def is_client_id(text: str) -> bool:
+    """Say whether a client can be called so; no database is asked about anything else."""
+    return bool(_CLIENT_ID.fullmatch(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +70,7 @@ class ClientRepository:
 
         :raises ClientNotFound: when there is none of that id.
         """
-        row = self._session.get(ClientRow, client_id)
+        row = self._session.get(ClientRow, client_id) if is_client_id(client_id) else None
         if row is None:
             raise ClientNotFound(client_id)
 
@@ -82,16 +90,20 @@ class ClientRepository:
 
         :raises ClientNotFound: when there is none of that id.
         """
-        query = delete(ClientRow).where(ClientRow.client_id == client_id).returning(ClientRow.client_id)
-        if self._session.scalar(query) is None:
-            raise ClientNotFound(client_id)
+        self.get(client_id)
+        self._session.execute(delete(ClientRow).where(ClientRow.client_id == client_id))
 
     def add_secret(self, client_id: str, *, hint: str, digest: str, created_at: datetime) -> None:
-        """Add a secret that does not expire; `digest` is its hash."""
-        self._session.add(
-            ClientSecretRow(client_id=client_id, hint=hint, secret_hash=digest, created_at=created_at, expires_at=None)
-        )
-        self._session.flush()
+        """Add a secret that does not expire; `digest` is its hash.
+
+        :raises ClientNotFound: when the client was deleted meanwhile.
+        """
+        row = ClientSecretRow(client_id=client_id, hint=hint, secret_hash=digest, created_at=created_at)
+        self._session.add(row)
+        try:
+            self._session.flush()
+        except IntegrityError as err:
+            raise ClientNotFound(client_id) from err
 
     def expire_secrets(self, client_id: str, at: datetime) -> None:
         """Let all secrets of a client end at `at`, unless they end before."""
