@@ -44,7 +44,7 @@ def test_stack_facts_sees_children() -> None:
         child.communicate(b"\n")
 
     assert facts[child.pid].kind == "controller"
-    assert facts[child.pid].pss_bytes > 100_000
+    assert facts[child.pid].pss_bytes > 0
 
 
 def _facts(pid: int, kind: str, cpu_s: float) -> ProcessFacts:
