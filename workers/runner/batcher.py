@@ -124,10 +124,21 @@ class Batcher:
         while self._crew.idle and len(self._queue):
             is_alone = len(self._queue) == 1 and not self._crew.is_busy
             rows = self._queue.take(self._plan.share(len(self._queue), self._crew.idle))
-            rows = [row for row in rows if not row.call.is_over]
+            self._in_flight += len(rows)
+            if not self._plan.is_heavy:
+                rows = self._prepare_quick(rows)
             if rows:
-                self._in_flight += len(rows)
                 self._crew.start(partial(self._job, rows, is_alone=is_alone))
+
+    def _prepare_quick(self, rows: list[Row]) -> list[Row]:
+        """Prepare here what takes less than handing it over; return the rest."""
+        quick: list[Row] = []
+        slow: list[Row] = []
+        for row in rows:
+            (quick if self._runner.pipeline.is_quick(row.data) else slow).append(row)
+        if quick:
+            self._take_back(self._job(quick, is_alone=True))
+        return slow
 
     def _job(self, rows: list[Row], *, is_alone: bool) -> Finished:
         """Run on a thread of the crew."""

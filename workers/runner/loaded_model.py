@@ -1,5 +1,6 @@
 """A model in memory, behind one call that checks what goes out against the manifest."""
 
+import enum
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,12 +32,24 @@ TORCH_DTYPES: dict[str, torch.dtype] = {
 MODEL_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, MemoryError)
 
 
+class Layout(enum.Enum):
+    """How a batch of pictures lies in memory: plane by plane, or pixel by pixel, which many convolutions prefer."""
+
+    PLANES = torch.contiguous_format
+    PIXELS = torch.channels_last
+
+    def applied(self, tensor: Tensor) -> Tensor:
+        """Return the tensor so laid out; only those of four dimensions have a choice."""
+        return tensor.contiguous(memory_format=self.value) if tensor.dim() == 4 else tensor
+
+
 class LoadedModel:
     """A loaded artifact with its manifest. `forward` may be called by several threads at once."""
 
-    def __init__(self, manifest: Manifest, module: torch.nn.Module) -> None:
+    def __init__(self, manifest: Manifest, module: torch.nn.Module, *, layout: Layout = Layout.PLANES) -> None:
         self.manifest = manifest
         self._module = module
+        self._layout = layout
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run one batch: tensors with the batch first, in the manifest's order, and so come the outputs.
@@ -46,7 +59,7 @@ class LoadedModel:
         """
         try:
             with torch.inference_mode():
-                answer = self._module(*inputs)
+                answer = self._module(*(self._layout.applied(tensor) for tensor in inputs))
         except MODEL_ERRORS as err:
             logger.warning("model %s/%s raised: %s", self.manifest.name, self.manifest.version, err)
             raise ModelFailed(f"The model raised: {last_line(err)}") from err

@@ -9,7 +9,7 @@ import torch
 
 from app.errors import DigestMismatch, MissingFile, UnloadableArtifact
 from model_store.manifest import ARTIFACT_FILE, MANIFEST_FILE, Manifest, decode_manifest
-from workers.runner.loaded_model import MODEL_ERRORS, LoadedModel, last_line
+from workers.runner.loaded_model import MODEL_ERRORS, Layout, LoadedModel, last_line
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +50,15 @@ def check_files(folder: Path, manifest: Manifest) -> None:
             raise DigestMismatch(name)
 
 
-def load_model(folder: Path, manifest: Manifest) -> LoadedModel:
-    """Open the artifact with the loader of its format.
+def load_model(folder: Path, manifest: Manifest, *, layout: Layout = Layout.PLANES) -> LoadedModel:
+    """Open the artifact with the loader of its format, its weights in `layout`.
 
     :raises UnloadableArtifact: when it is truncated, of another format, or has no forward.
     """
-    return LoadedModel(manifest, _LOADERS[manifest.format](folder / ARTIFACT_FILE))
+    return LoadedModel(manifest, _LOADERS[manifest.format](folder / ARTIFACT_FILE, layout), layout=layout)
 
 
-def load_torchscript(path: Path) -> torch.nn.Module:
+def load_torchscript(path: Path, layout: Layout) -> torch.nn.Module:
     """Load a TorchScript archive for serving: evaluation mode, frozen where it can be.
 
     :raises UnloadableArtifact: when it is none.
@@ -72,6 +72,7 @@ def load_torchscript(path: Path) -> torch.nn.Module:
 
     # Archives are often saved in training mode.
     module.eval()
+    module.to(memory_format=layout.value)
     try:
         return torch.jit.freeze(module)  # type: ignore[no-any-return]
     except RuntimeError as err:
@@ -79,4 +80,4 @@ def load_torchscript(path: Path) -> torch.nn.Module:
         return module  # type: ignore[no-any-return]
 
 
-_LOADERS: dict[str, Callable[[Path], torch.nn.Module]] = {"torchscript": load_torchscript}
+_LOADERS: dict[str, Callable[[Path, Layout], torch.nn.Module]] = {"torchscript": load_torchscript}

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -33,9 +33,6 @@ class Pipeline(ABC):
     :raises InvalidManifest: on construction, when the manifest does not fit the task.
     """
 
-    is_costly: ClassVar[bool]
-    """Whether `prepare` may take long enough to belong in a thread."""
-
     def __init__(self, manifest: Manifest, limits: Limits) -> None:
         self.manifest = manifest
         self.limits = limits
@@ -46,6 +43,10 @@ class Pipeline(ABC):
 
         :raises InputError: when they are wrong.
         """
+
+    @abstractmethod
+    def is_quick(self, data: bytes) -> bool:
+        """Say whether `prepare` surely takes less than handing the row to a thread: some tenths of a millisecond."""
 
     @abstractmethod
     def prepare(self, data: bytes, parameters: Any) -> PreparedRow:

@@ -13,7 +13,7 @@ from app.scenarios.images import TASK, ImageAnswer, ImageParameters, LabelScore,
 from model_store.manifest import Manifest
 from workers.runner.loaded_model import check_tensor
 from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow
-from workers.runner.pipelines.image_decoding import decode_image
+from workers.runner.pipelines.image_decoding import decode_image, is_small_png
 from workers.runner.pipelines.registry import register
 from workers.runner.pipelines.transforms import build_transform
 
@@ -28,8 +28,6 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class ImagePipeline(Pipeline):
     """Classify pictures: one image tensor in, one row of scores out."""
 
-    is_costly = True
-
     def __init__(self, manifest: Manifest, limits: Limits) -> None:
         super().__init__(manifest, limits)
         _check_signature(manifest)
@@ -39,6 +37,10 @@ class ImagePipeline(Pipeline):
     def read_parameters(self, raw: dict[str, Any]) -> ImageParameters:
         """Return how many labels are wanted."""
         return read_parameters(raw)
+
+    def is_quick(self, data: bytes) -> bool:
+        """Say whether the file is a PNG of few bytes and pixels."""
+        return is_small_png(data)
 
     def prepare(self, data: bytes, parameters: ImageParameters) -> PreparedRow:
         """Decode one file and preprocess it; the context is the picture's size."""
