@@ -7,10 +7,13 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from app.settings import Settings
 from app.web.api import init_api
 from app.web.auth import init_auth
+from app.web.blueprints.auth.routes import blp as auth
+from app.web.blueprints.clients.routes import blp as clients
 from app.web.blueprints.health.routes import blp as health
 from app.web.blueprints.images.routes import blp as images
 from app.web.blueprints.models.routes import blp as models
 from app.web.body import init_body
+from app.web.cli import init_cli
 from app.web.docs import init_docs
 from app.web.error_handlers import init_error_handlers
 from app.web.extensions import Services, init_services
@@ -19,7 +22,7 @@ from app.web.limits import init_limits
 from app.web.metrics import init_metrics
 from app.web.request_context import init_request_context
 
-BLUEPRINTS = (health, images, models)
+BLUEPRINTS = (health, auth, clients, images, models)
 
 EXPOSED_HEADERS = (
     "Location", "Retry-After", "X-Request-ID", "X-Cache", "X-Model-Name", "X-Model-Version", "X-Variant",
@@ -50,6 +53,7 @@ def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> F
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     init_docs(app, api)
+    init_cli(app)
     return app
 
 
