@@ -113,6 +113,7 @@ class Controller:
     def _hear(self) -> None:
         for runner in self._fleet.hear():
             logger.info("the runner of %s is %s", runner.note.desired.ref, runner.state)
+            runner.weigh()
             if runner.state is RunnerState.FAILED:
                 # It would stay a while to say why; that is known now.
                 self._note_end(runner.ended(runner.reason))

@@ -8,7 +8,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
 # `multiprocessing` passes over modules it cannot import: a runner then imports them itself, and says what is wrong.
-PRELOAD = ("workers.runner.preload", "workers.runner.process")
+PRELOAD = ("workers.controller.tethered", "workers.runner.preload", "workers.runner.process")
 
 CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(list(PRELOAD))

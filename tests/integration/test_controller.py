@@ -1,0 +1,176 @@
+"""The controller with real runners, under everything that can happen to it, to them and to Redis."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.inference.messages import RunnerState
+from model_store.model_ref import ModelRef
+from tests.conftest import current_holdings
+from tests.factories.callers import calling
+from tests.factories.controllers import ControllerStage, controller_stage
+from tests.factories.models import WrongWidth
+from tests.factories.waiting import wait_until
+
+CALLERS = 8
+# What the product promises: service is back by itself within this time.
+BACK_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> None:
+    """Let the processes of a test outlive it: the stage is the module's, and is checked at its end."""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[ControllerStage]:
+    """One stage for all tests here; each brings its own models, and leaves a controller and a Redis that run."""
+    before = current_holdings()
+    with controller_stage(runner_silence_s=3.0, runner_idle_s=2.0) as stage:
+        stage.start_controller()
+        yield stage
+    wait_until(lambda: not current_holdings() - before)
+
+
+@pytest.fixture
+def ref(stage: ControllerStage, request: pytest.FixtureRequest) -> ModelRef:
+    """A READY version of a model of the test's own."""
+    ref = stage.publish(name=request.node.name.replace("[", "-").replace("]", ""))
+    stage.wait_ready(ref)
+    return ref
+
+
+def test_killed_runner_costs_only_what_it_held(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    with calling(ref, stage.environment, count=CALLERS) as callers:
+        os.kill(before.pid, signal.SIGKILL)
+        stage.wait_ready(ref, but_not=before.pid, timeout_s=BACK_S)
+        outcome = callers.finish()
+
+    assert outcome.wrong == 0
+    assert set(outcome.failures) <= {"runner_lost"}
+    assert sum(outcome.failures.values()) <= CALLERS
+    assert outcome.longest_gap_s < BACK_S
+
+
+def test_runner_killed_again_and_again_waits_longer(stage: ControllerStage, ref: ModelRef) -> None:
+    first = stage.wait_ready(ref)
+    os.kill(first.pid, signal.SIGKILL)
+    second = stage.wait_ready(ref, but_not=first.pid)
+    os.kill(second.pid, signal.SIGKILL)
+
+    assert "SIGKILL" in stage.wait_failed(ref).reason
+    assert stage.wait_ready(ref, but_not=second.pid).pid != second.pid
+
+
+def test_killed_controller_costs_nothing_and_its_successor_adopts(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    with calling(ref, stage.environment, count=CALLERS) as callers:
+        stage.kill_controller()
+        stage.start_controller()
+        wait_until(lambda: stage.directory.snapshot.controller_pid == stage.controller_pid, timeout_s=30)
+        adopted = stage.wait_ready(ref)
+        outcome = callers.finish()
+
+    assert (adopted.pid, adopted.address, adopted.digest) == (before.pid, before.address, before.digest)
+    assert (outcome.wrong, outcome.failures) == (0, {})
+
+
+def test_runner_that_died_without_a_controller_is_replaced(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    stage.kill_controller()
+    os.kill(before.pid, signal.SIGKILL)
+    stage.start_controller()
+
+    after = stage.wait_ready(ref, but_not=before.pid)
+
+    assert before.pid not in stage.runner_pids()
+    assert not _socket_exists(before.address)
+    assert _socket_exists(after.address)
+
+
+@pytest.mark.parametrize("outage", ["stop", "freeze"])
+def test_redis_away_costs_nothing(stage: ControllerStage, ref: ModelRef, outage: str) -> None:
+    server = stage.redis_server
+    with calling(ref, stage.environment, count=CALLERS) as callers:
+        {"stop": server.stop, "freeze": server.freeze}[outage]()
+        wait_until(lambda: not stage.directory.is_connected)
+        {"stop": server.start, "freeze": server.thaw}[outage]()
+        wait_until(lambda: stage.directory.is_connected)
+        back_at = stage.directory.snapshot.published_at
+        wait_until(lambda: stage.directory.snapshot.published_at > back_at)
+        outcome = callers.finish()
+
+    assert (outcome.wrong, outcome.failures) == (0, {})
+
+
+def test_hung_runner_is_killed_and_replaced(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    os.kill(before.pid, signal.SIGSTOP)
+
+    after = stage.wait_ready(ref, but_not=before.pid)
+
+    assert after.state is RunnerState.READY
+    assert before.pid not in stage.runner_pids()
+
+
+def test_version_that_cannot_load_says_why_and_spares_its_predecessor(stage: ControllerStage, ref: ModelRef) -> None:
+    good = stage.wait_ready(ref)
+    name = ref.name.removesuffix(f"-{stage.token}")
+    bad = stage.publish(WrongWidth(), name=name, alias="default")
+
+    failed = stage.wait_failed(bad)
+
+    assert failed.reason
+    assert stage.wait_ready(ref).pid == good.pid
+
+
+def test_moved_alias_replaces_the_runner(stage: ControllerStage, ref: ModelRef) -> None:
+    newer = stage.publish(name=ref.name.removesuffix(f"-{stage.token}"), alias="default")
+
+    stage.wait_ready(newer)
+    stage.wait_gone(ref)
+
+    assert stage.wait_ready(newer).version == 2
+
+
+def test_version_nobody_named_runs_while_it_is_called(stage: ControllerStage, ref: ModelRef) -> None:
+    unnamed = stage.publish(name=ref.name.removesuffix(f"-{stage.token}"))
+    assert stage.directory.runners(unnamed) == []
+
+    with calling(unnamed, stage.environment, count=1) as callers:
+        outcome = callers.finish()
+    stage.wait_gone(unnamed)
+
+    assert outcome.answered
+    assert outcome.failures == {}
+
+
+def test_memory_of_a_runner_is_measured(stage: ControllerStage, ref: ModelRef) -> None:
+    wait_until(lambda: stage.wait_ready(ref).memory_bytes > 0)
+
+    assert 2**20 < stage.wait_ready(ref).memory_bytes < 2**30
+
+
+def test_second_controller_refuses_to_start(stage: ControllerStage, ref: ModelRef) -> None:
+    assert stage.run_second_controller() == 1
+    assert stage.wait_ready(ref)
+
+
+def test_stopped_controller_drains_all_runners(stage: ControllerStage, ref: ModelRef) -> None:
+    with calling(ref, stage.environment, count=CALLERS) as callers:
+        assert stage.stop_controller() == 0
+        runners = stage.runner_pids()
+        outcome = callers.finish()
+    stage.start_controller()
+
+    assert runners == set()
+    assert outcome.wrong == 0
+    assert set(outcome.failures) <= {"draining", "model_loading"}
+
+
+def _socket_exists(address: str) -> bool:
+    return Path(address.removeprefix("ipc://")).exists()
