@@ -8,7 +8,8 @@ import pytest
 
 from app import errors
 from app.settings import Settings
-from model_store.manifest import Manifest
+from model_store.manifest import Manifest, decode_manifest
+from model_store.signature import decode_samples
 from tests.architecture.source import ROOT, project_files
 
 DOCUMENTS = [path for path in project_files() if path.suffix == ".md"]
@@ -45,6 +46,14 @@ def test_every_manifest_field_is_explained() -> None:
     section = _section("docs/models.md", "The manifest")
 
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(Manifest.__struct_fields__)
+
+
+def test_examples_of_manifest_and_samples_are_read() -> None:
+    """The JSON of docs/models.md is what the store reads."""
+    manifest, samples = re.findall(r"```json\n(.*?)```", (ROOT / "docs/models.md").read_text("utf-8"), re.DOTALL)
+
+    assert decode_manifest(manifest.encode()).labels == ["red", "green", "blue"]
+    assert len(decode_samples(samples.encode())) == 1
 
 
 def test_make_targets_exist() -> None:
