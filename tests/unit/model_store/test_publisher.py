@@ -1,5 +1,6 @@
 """A version appears whole, proven and once; whatever fails leaves nothing behind."""
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -112,7 +113,7 @@ def test_a_bad_draft_leaves_nothing(
     store: ModelStore, tmp_path: Path, error: type[GalleyError], changes: dict[str, Any]
 ) -> None:
     with pytest.raises(error):
-        publish(store, make_draft(tmp_path, **changes), prove=accept)
+        publish(store, dataclasses.replace(make_draft(tmp_path), **changes), prove=accept)
 
     assert everything_in(store) == []
 

@@ -1,0 +1,119 @@
+"""Versions and aliases keep what they were given, and point only at what is there."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.db.repositories.models import AliasFacts, ModelRepository, VersionFacts
+from app.db.session import Database
+from app.errors import VersionNotFound
+from model_store.model_ref import ModelRef
+from tests.factories.databases import make_database
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ONE = ModelRef("tiny", 1)
+TWO = ModelRef("tiny", 2)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = make_database(tmp_path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def repository(database: Database) -> Iterator[ModelRepository]:
+    with database.write() as session:
+        yield ModelRepository(session)
+
+
+def facts(ref: ModelRef = ONE, **changes: Any) -> VersionFacts:
+    fields: dict[str, Any] = {
+        "ref": ref,
+        "digest": "0" * 64,
+        "task": "image-classification",
+        "execution": "online",
+        "size_bytes": 7,
+        "is_pinned": False,
+        "created_at": NOW,
+        "created_by": "test",
+    }
+    return VersionFacts(**{**fields, **changes})
+
+
+def alias_facts(alias: str, version: int) -> AliasFacts:
+    return AliasFacts(model_name="tiny", alias=alias, version=version)
+
+
+def test_versions_come_back_in_order(repository: ModelRepository) -> None:
+    for ref in (TWO, ModelRef("other", 1), ONE):
+        repository.add_version(facts(ref))
+
+    assert [str(found.ref) for found in repository.versions()] == ["other/1", "tiny/1", "tiny/2"]
+    assert repository.versions("tiny") == [facts(ONE), facts(TWO)]
+
+
+def test_what_is_committed_is_read_by_others(database: Database) -> None:
+    with database.write() as session:
+        ModelRepository(session).add_version(facts())
+
+    with database.read() as session:
+        assert ModelRepository(session).versions() == [facts()]
+
+
+def test_adding_again_overwrites(repository: ModelRepository) -> None:
+    repository.add_version(facts())
+    repository.add_version(facts(digest="1" * 64))
+
+    assert repository.versions() == [facts(digest="1" * 64)]
+
+
+def test_adding_again_keeps_what_is_there_if_told(repository: ModelRepository) -> None:
+    repository.add_version(facts(is_pinned=True))
+    repository.add_version(facts(digest="1" * 64), overwrite=False)
+
+    assert repository.versions() == [facts(is_pinned=True)]
+
+
+def test_an_alias_moves(repository: ModelRepository) -> None:
+    repository.add_version(facts(ONE))
+    repository.add_version(facts(TWO))
+    repository.set_alias(ONE, "stable", by="test", at=NOW)
+    repository.set_alias(TWO, "stable", by="test", at=NOW)
+
+    assert repository.aliases("tiny") == [alias_facts("stable", 2)]
+    assert repository.aliases("other") == []
+
+
+def test_a_claim_never_moves_an_alias(repository: ModelRepository) -> None:
+    repository.add_version(facts(ONE))
+    repository.add_version(facts(TWO))
+    repository.claim_alias(ONE, "default", by="test", at=NOW)
+    repository.claim_alias(TWO, "default", by="test", at=NOW)
+
+    assert repository.aliases() == [alias_facts("default", 1)]
+
+
+def test_pins_are_kept(repository: ModelRepository) -> None:
+    repository.add_version(facts(ONE))
+    repository.add_version(facts(TWO))
+    repository.set_pinned(TWO, True)
+    assert [found.is_pinned for found in repository.versions()] == [False, True]
+
+    repository.set_pinned(TWO, False)
+    assert [found.is_pinned for found in repository.versions()] == [False, False]
+
+
+def test_nothing_points_at_a_version_that_is_not_there(repository: ModelRepository) -> None:
+    with pytest.raises(VersionNotFound):
+        repository.set_alias(ONE, "stable", by="test", at=NOW)
+    with pytest.raises(VersionNotFound):
+        repository.claim_alias(ONE, "default", by="test", at=NOW)
+    with pytest.raises(VersionNotFound):
+        repository.set_pinned(ONE, True)
+
+    assert repository.aliases() == []
