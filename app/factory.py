@@ -43,12 +43,13 @@ def make_services(settings: Settings) -> Services:
 
     releases = ReleaseService(database, store, notify=tell_catalog_changed)
     router = Router(releases.catalog)
+    catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
+    tokens = TokenService(settings, database, redis_client)
     return Services(
         settings=settings,
         database=database,
         redis=redis_client,
-        subscriber=Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake),
-        tokens=TokenService(settings, database, redis_client),
+        tokens=tokens,
         clients=ClientService(settings, database, redis_client),
         releases=releases,
         routing=router,
@@ -61,6 +62,6 @@ def make_services(settings: Settings) -> Services:
                 "models": models_check(lambda: router.catalog, lambda: directory.snapshot),
             }
         ),
-        directory=directory,
         inference=inference,
+        listeners=(tokens, router, catalog_news, directory),
     )

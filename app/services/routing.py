@@ -46,8 +46,14 @@ class Router:
 
         :raises DatabaseUnavailable: when SQL is away and none was ever read.
         """
-        if self._catalog is None:
-            self._catalog = self._load()
+        return self._catalog if self._catalog is not None else self.refresh()
+
+    def refresh(self) -> Catalog:
+        """Read the catalogue now.
+
+        :raises DatabaseUnavailable: when SQL is away.
+        """
+        self._catalog = self._load()
         return self._catalog
 
     def model(self, name: str) -> CatalogModel:
@@ -95,7 +101,7 @@ class Router:
 
     def _reload(self) -> None:
         try:
-            self._catalog = self._load()
+            self.refresh()
         except GalleyError as err:
             if not self._has_warned:
                 logger.warning("the catalogue cannot be read, the last known one stays: %s", err.detail)

@@ -1,6 +1,7 @@
 """Request bodies: refused by their announced size, read within a time, never held by a slow sender."""
 
 import time
+from functools import partial
 from io import BytesIO
 from typing import IO, Protocol
 
@@ -12,6 +13,7 @@ from app.settings import Settings
 
 # After so many bytes other requests get their turn, even when all bytes of this body are there already.
 BYTES_PER_TURN = 256 * 1024
+CHUNK_BYTES = 64 * 1024
 
 IMAGE_PART = "image"
 
@@ -23,31 +25,42 @@ class Readable(Protocol):
         """Read up to `size` bytes; nothing at the end."""
 
 
-class PacedStream:
-    """A body that must have arrived whole within `limit_s` seconds of its first read.
+class BoundedStream:
+    """A body of at most `limit_bytes` that must have arrived whole within `limit_s` seconds of its first read.
 
     Whatever reads a body (forms, JSON, raw bytes) reads through this, so that none of them waits for ever.
+    NOTE: Werkzeug's own limit cuts a chunked body off at the limit and calls it whole; this one refuses it.
     """
 
-    def __init__(self, stream: Readable, limit_s: float) -> None:
+    def __init__(self, stream: Readable, *, limit_bytes: int, limit_s: float) -> None:
         self._stream = stream
+        self._limit_bytes = limit_bytes
         self._limit_s = limit_s
         self._deadline: float | None = None
+        self._size_bytes = 0
         self._turn_bytes = 0
 
-    def read(self, size: int = -1) -> bytes:
-        """Read up to `size` bytes.
+    def read(self, size: int | None = -1) -> bytes:
+        """Read up to `size` bytes, or all.
 
         :raises BodyTimeout: when the body's time is over.
+        :raises BodyTooLarge: when more than its limit has arrived.
         """
+        if size is None or size < 0:
+            return b"".join(iter(partial(self.read, CHUNK_BYTES), b""))
+
         if self._deadline is None:
             self._deadline = time.monotonic() + self._limit_s
         with gevent.Timeout(max(0.0, self._deadline - time.monotonic()), BodyTimeout(self._limit_s)):
             data = self._stream.read(size)
-        self._take_turns(len(data))
+        self._count(len(data))
         return data
 
-    def _take_turns(self, size_bytes: int) -> None:
+    def _count(self, size_bytes: int) -> None:
+        self._size_bytes += size_bytes
+        if self._size_bytes > self._limit_bytes:
+            raise BodyTooLarge(self._limit_bytes)
+
         self._turn_bytes += size_bytes
         if self._turn_bytes >= BYTES_PER_TURN:
             self._turn_bytes = 0
@@ -70,13 +83,14 @@ class GalleyRequest(Request):
 def init_body(app: Flask, settings: Settings) -> None:
     """Bound the size and the arrival time of all request bodies of `app`."""
     app.request_class = GalleyRequest
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
 
     def bound() -> None:
         if (request.content_length or 0) > settings.max_body_bytes:
             raise BodyTooLarge(settings.max_body_bytes)
 
-        request.environ["wsgi.input"] = PacedStream(request.environ["wsgi.input"], settings.body_timeout_s)
+        request.environ["wsgi.input"] = BoundedStream(
+            request.environ["wsgi.input"], limit_bytes=settings.max_body_bytes, limit_s=settings.body_timeout_s
+        )
 
     app.before_request(bound)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from app.errors import (
     AccessError,
@@ -74,6 +74,7 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
     400: ("bad_request", "The request cannot be read."),
     404: ("route_not_found", "There is no such route; GET /openapi.json lists all of them."),
     405: ("method_not_allowed", "This route does not take this method."),
+    413: (BodyTooLarge.code, "The form has too many parts or too large fields."),
     415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
 }
 
@@ -150,9 +151,6 @@ def init_error_handlers(app: Flask) -> None:
 
 def answer_http_exception(error: HTTPException) -> Response:
     """Answer what Flask, Werkzeug or webargs refused."""
-    if isinstance(error, RequestEntityTooLarge):
-        return problem_of(BodyTooLarge(current_app.config["MAX_CONTENT_LENGTH"])).response()
-
     messages = getattr(error, "data", {}).get("messages")
     if messages:
         return problem_of(_argument_error(error, messages)).response()

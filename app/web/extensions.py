@@ -1,14 +1,14 @@
 """The services of one web worker, as its views reach them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import redis
 from flask import Flask, current_app
 
 from app.db.session import Database
 from app.inference.client import InferenceClient
-from app.inference.directory_reader import DirectoryReader
-from app.infra.redis import Subscriber
 from app.services.clients import ClientService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
@@ -21,17 +21,23 @@ from app.settings import Settings
 _KEY = "galley"
 
 
+class Listener(Protocol):
+    """Something that follows an outside part on a thread of its own."""
+
+    def start(self) -> None:
+        """Begin to follow; returns at once."""
+
+    def stop(self) -> None:
+        """Stop following, and wait for the end of it."""
+
+
 @dataclass(kw_only=True)
 class Services:
-    """Everything a view may call. Built without touching the network; `start` opens what listens.
-
-    One set per process, made after fork.
-    """
+    """Everything a view may call. One set per process, made after fork; building it touches no network."""
 
     settings: Settings
     database: Database
     redis: redis.Redis
-    subscriber: Subscriber
     tokens: TokenService
     clients: ClientService
     releases: ReleaseService
@@ -39,8 +45,9 @@ class Services:
     catalog: ModelCatalog
     predictions: PredictionService
     readiness: ReadinessService
-    directory: DirectoryReader
     inference: InferenceClient
+    listeners: Sequence[Listener]
+    """What `start` starts, in this order, and `close` stops."""
     is_started: bool = field(default=False, init=False)
 
     def start(self) -> None:
@@ -49,18 +56,14 @@ class Services:
             return
 
         self.is_started = True
-        self.subscriber.start()
-        self.tokens.start()
-        self.routing.start()
-        self.directory.start()
+        for listener in self.listeners:
+            listener.start()
 
     def close(self) -> None:
         """Stop all listeners and close all sockets and pools."""
         if self.is_started:
-            self.directory.stop()
-            self.routing.stop()
-            self.tokens.stop()
-            self.subscriber.stop()
+            for listener in reversed(self.listeners):
+                listener.stop()
         self.inference.close()
         self.redis.close()
         self.database.close()

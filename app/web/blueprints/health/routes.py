@@ -11,6 +11,7 @@ from app.services.readiness import PartState
 from app.web.api import problems
 from app.web.blueprints.health.schemas import LivenessSchema, ReadinessSchema
 from app.web.extensions import services
+from app.web.metrics import current_registry
 
 RETRY_AFTER_S = 1
 
@@ -59,7 +60,7 @@ def ready() -> Any:
 @blp.response(200, {"type": "string"}, content_type="text/plain", example="galley_problems_total 0.0")
 def metrics() -> Response:
     """Return the metrics of all processes in Prometheus' text format."""
-    return Response(collect(services().settings.metrics_dir), content_type=CONTENT_TYPE)
+    return Response(collect(services().settings.metrics_dir, own=current_registry()), content_type=CONTENT_TYPE)
 
 
 def _part(state: PartState) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""What every test gets: a check that it leaves nothing behind, and a web worker where it asks for one."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import flask
+import psutil
+import pytest
+from flask.testing import FlaskClient
+
+from tests.factories.waiting import wait_until
+from tests.factories.web import WebWorker, make_worker
+
+# Python's own process, which lives as long as the interpreter.
+PYTHONS_OWN = "multiprocessing.resource_tracker"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What this process holds: its threads, child processes and sockets."""
+
+    threads: frozenset[threading.Thread]
+    processes: frozenset[psutil.Process]
+    sockets: frozenset[str]
+
+    def __sub__(self, earlier: "Holdings") -> list[str]:
+        """Name what `earlier` did not hold."""
+        new = [*(self.threads - earlier.threads), *(self.processes - earlier.processes)]
+        return [str(one) for one in (*new, *(self.sockets - earlier.sockets))]
+
+
+def current_holdings() -> Holdings:
+    """Return what this process holds now."""
+    children = psutil.Process().children(recursive=True)
+    return Holdings(
+        threads=frozenset(threading.enumerate()),
+        processes=frozenset(child for child in children if not _is_pythons_own(child)),
+        sockets=frozenset(_sockets()),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, process, socket or app context behind."""
+    before = current_holdings()
+    yield
+    try:
+        wait_until(lambda: not current_holdings() - before, timeout_s=3.0)
+    except TimeoutError:
+        pytest.fail(f"The test left behind: {', '.join(current_holdings() - before)}")
+    assert not flask.has_app_context(), "The test left an app context behind."
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[WebWorker]:
+    """A web worker with real SQL, tokens and routing, and a fake in place of runners."""
+    worker = make_worker(tmp_path)
+    yield worker
+    worker.services.close()
+
+
+@pytest.fixture
+def client(worker: WebWorker) -> FlaskClient:
+    """Calls the worker's app."""
+    return worker.app.test_client()
+
+
+def _sockets() -> Iterator[str]:
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:"):
+            yield target
+
+
+def _is_pythons_own(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or PYTHONS_OWN in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return True

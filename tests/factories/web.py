@@ -1,0 +1,107 @@
+"""A web worker in a folder of its own: real SQLite, store, tokens and routing; a fake in place of runners."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask
+from prometheus_client import CollectorRegistry
+
+from app.db.migrate import upgrade
+from app.db.session import Database
+from app.inference.client import InferenceClient
+from app.inference.directory import DirectorySnapshot
+from app.infra.redis import make_redis
+from app.services.clients import ClientDraft, ClientService
+from app.services.model_catalog import ModelCatalog
+from app.services.prediction import PredictionService
+from app.services.readiness import ReadinessService, database_check, directory_check, models_check
+from app.services.releases import ReleaseService
+from app.services.routing import Router
+from app.services.scopes import ALL_SCOPES
+from app.services.tokens import TokenService
+from app.web.extensions import Services
+from app.web.frame import build_frame
+from model_store.model_ref import ModelRef
+from tests.factories.settings import make_settings
+from tests.factories.versions import accept, make_draft, make_store
+from tests.fakes.inference import FakeInferenceClient, make_record
+
+
+@dataclass(kw_only=True)
+class WebWorker:
+    """An app, its parts, and a directory that tests set."""
+
+    app: Flask
+    services: Services
+    inference: FakeInferenceClient
+    folder: Path
+    snapshot: DirectorySnapshot
+
+    def publish(self, **changes: Any) -> ModelRef:
+        """Publish a version of arbitrary bytes, by default of the model `digits`, and have a READY runner for it."""
+        draft = make_draft(self.folder, **{"name": "digits", **changes})
+        ref = self.services.releases.release(draft, prove=accept, by="test")
+        self.services.routing.refresh()
+        self.run(*self.snapshot.runners, make_record(ref))
+        return ref
+
+    def run(self, *runners: Any) -> None:
+        """Publish a fresh directory that holds these runners."""
+        self.snapshot = DirectorySnapshot(published_at=time.time(), controller_pid=1, runners=list(runners))
+
+    def token(self, *, scopes: frozenset[str] = ALL_SCOPES, models: tuple[str, ...] = ("*",)) -> str:
+        """Make a client and return a token of it."""
+        issued = self.services.clients.create(ClientDraft(scopes=scopes, model_globs=models), by="test")
+        return self.services.tokens.issue(issued.client.client_id, issued.secret).access_token
+
+    def bearer(self, **client: Any) -> dict[str, str]:
+        """Return the headers of a new client's call."""
+        return {"Authorization": f"Bearer {self.token(**client)}"}
+
+
+def make_worker(folder: Path, **changes: Any) -> WebWorker:
+    """Build a worker whose settings have `changes`; close its services at the end."""
+    # Nothing listens there: limits and revocations fall back to this process alone.
+    settings = make_settings(folder, redis_url=f"unix://{folder}/no-redis.sock", **changes)
+    upgrade(settings.database_url)
+    database = Database(settings.database_url)
+    redis_client = make_redis(settings)
+    releases = ReleaseService(database, make_store(folder))
+    router = Router(releases.catalog)
+    inference = FakeInferenceClient()
+    client = cast(InferenceClient, inference)
+
+    def snapshot() -> DirectorySnapshot:
+        return worker.snapshot
+
+    services = Services(
+        settings=settings,
+        database=database,
+        redis=redis_client,
+        tokens=TokenService(settings, database),
+        clients=ClientService(settings, database),
+        releases=releases,
+        routing=router,
+        catalog=ModelCatalog(router, snapshot, releases.manifest),
+        predictions=PredictionService(router, client),
+        readiness=ReadinessService(
+            {
+                "database": database_check(database),
+                "directory": directory_check(snapshot, heartbeat_s=settings.heartbeat_s),
+                "models": models_check(lambda: router.catalog, snapshot),
+            }
+        ),
+        inference=client,
+        listeners=(),
+    )
+    app = build_frame(services, CollectorRegistry())
+    worker = WebWorker(
+        app=app,
+        services=services,
+        inference=inference,
+        folder=folder,
+        snapshot=DirectorySnapshot(published_at=time.time(), controller_pid=1),
+    )
+    return worker

@@ -1,0 +1,158 @@
+"""Every failure is a problem document with the status of the table."""
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
+from werkzeug.exceptions import BadRequest, ImATeapot, UnprocessableEntity
+
+from app.errors import (
+    DigestMismatch,
+    GalleyError,
+    ImageTooLarge,
+    InsufficientScope,
+    InvalidFields,
+    InvalidToken,
+    MissingToken,
+    ModelFailed,
+    ModelNotAllowed,
+    QueueFull,
+    RateLimited,
+)
+from app.web.error_handlers import init_error_handlers, status_of
+
+
+def all_errors(root: type[GalleyError] = GalleyError) -> Iterator[type[GalleyError]]:
+    yield root
+    for error in root.__subclasses__():
+        yield from all_errors(error)
+
+
+def client_of_view_raising(error: Exception) -> FlaskClient:
+    app = Flask(__name__)
+    init_error_handlers(app)
+
+    @app.get("/")
+    def view() -> str:
+        raise error
+
+    return app.test_client()
+
+
+def test_only_failures_of_the_server_itself_are_500() -> None:
+    failures = {error.__name__ for error in all_errors() if status_of(error) == 500}
+
+    assert failures == {
+        "GalleyError",
+        "ModelFailed",
+        "StoreError",
+        "InvalidManifest",
+        "DigestMismatch",
+        "MissingFile",
+        "UnloadableArtifact",
+        "SignatureMismatch",
+        "SampleMismatch",
+    }
+
+
+def test_document_has_all_members() -> None:
+    response = client_of_view_raising(ImageTooLarge(9000, 9000, 50_000_000)).get("/")
+
+    assert response.status_code == 413
+    assert response.content_type == "application/problem+json"
+    assert response.json == {
+        "type": "urn:galley:problem:image_too_large",
+        "title": "Image too large",
+        "status": 413,
+        "detail": "The image is 9000×9000 pixels; at most 50000000 pixels are accepted.",
+        "code": "image_too_large",
+        "request_id": "",
+        "retryable": False,
+    }
+
+
+def test_rejected_fields_are_named() -> None:
+    response = client_of_view_raising(InvalidFields({"top_k": ["Too small."]})).get("/")
+
+    assert response.json["errors"] == {"top_k": ["Too small."]}
+
+
+def test_webargs_messages_become_field_paths() -> None:
+    error = UnprocessableEntity()
+    error.data = {"messages": {"json": {"rows": {0: {"amount": ["Not a number."]}}, "_schema": ["Odd."]}}}  # type: ignore[attr-defined]
+
+    response = client_of_view_raising(error).get("/")
+
+    assert response.status_code == 422
+    assert response.json["errors"] == {"rows.0.amount": ["Not a number."], "_schema": ["Odd."]}
+
+
+def test_unreadable_json_is_400() -> None:
+    error = BadRequest()
+    error.data = {"messages": {"json": ["Invalid JSON body."]}}  # type: ignore[attr-defined]
+
+    response = client_of_view_raising(error).get("/")
+
+    assert (response.status_code, response.json["code"]) == (400, "unreadable_body")
+
+
+@pytest.mark.parametrize(
+    ("error", "challenge"),
+    [
+        (MissingToken(), 'Bearer realm="galley"'),
+        (InvalidToken(), 'Bearer realm="galley", error="invalid_token"'),
+        (InsufficientScope("jobs"), 'Bearer realm="galley", error="insufficient_scope", scope="jobs"'),
+        (ModelNotAllowed("digits"), None),
+    ],
+)
+def test_challenge_says_what_is_missing(error: GalleyError, challenge: str | None) -> None:
+    assert client_of_view_raising(error).get("/").headers.get("WWW-Authenticate") == challenge
+
+
+@pytest.mark.parametrize(
+    ("error", "retry_after"),
+    [
+        (QueueFull("Full.", retry_after_s=0.1), "1"),
+        (RateLimited("Slow down.", retry_after_s=6.5), "7"),
+        (ModelFailed("Raised."), None),
+    ],
+)
+def test_only_what_passes_says_when_to_come_back(error: GalleyError, retry_after: str | None) -> None:
+    assert client_of_view_raising(error).get("/").headers.get("Retry-After") == retry_after
+
+
+@pytest.mark.parametrize("error", [RuntimeError("/etc/secret"), DigestMismatch("/var/store/digits/1/model.pt")])
+def test_failure_inside_is_logged_and_told_to_nobody(error: Exception) -> None:
+    with structlog.testing.capture_logs() as logs:
+        response = client_of_view_raising(error).get("/")
+
+    assert (response.status_code, response.json["code"]) == (500, "internal_error")
+    assert str(error) not in response.text
+    assert [log["log_level"] for log in logs] == ["error"]
+    assert str(error) in repr(logs[0])
+
+
+def test_statuses_of_the_framework_are_problems_too() -> None:
+    response = client_of_view_raising(ImATeapot()).get("/")
+
+    assert (response.status_code, response.json["code"]) == (418, "im_a_teapot")
+
+
+def test_method_that_is_not_allowed_is_told_the_others() -> None:
+    response = client_of_view_raising(RuntimeError()).post("/")
+
+    assert (response.status_code, response.json["code"]) == (405, "method_not_allowed")
+    assert "GET" in response.headers["Allow"]
+
+
+def test_problems_are_counted() -> None:
+    def count() -> float:
+        return REGISTRY.get_sample_value("galley_problems_total", {"code": "queue_full"}) or 0.0
+
+    before = count()
+    client_of_view_raising(QueueFull("Full.")).get("/")
+
+    assert count() == before + 1
