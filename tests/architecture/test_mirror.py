@@ -46,8 +46,7 @@ def _is_lost(source: SourceFile) -> bool:
     if not name.startswith("test_"):
         return False
 
-    module = f"{folder}/{name.removeprefix('test_')}".lstrip("/")
-    return not (ROOT / module).is_file() and not (ROOT / module.removesuffix(".py")).is_dir()
+    return all(_mirror(path.relative_to(ROOT).as_posix()) != source.path for path in (ROOT / folder).glob("*.py"))
 
 
 def _is_worth_a_test(source: SourceFile) -> bool:
@@ -57,4 +56,5 @@ def _is_worth_a_test(source: SourceFile) -> bool:
 
 def _mirror(path: str) -> str:
     folder, _, name = path.rpartition("/")
+    name = name.replace("__main__", "main")
     return f"{UNIT}{folder}/test_{name}" if folder else f"{UNIT}test_{name}"
