@@ -12,7 +12,7 @@ import zmq.green as zmq
 from gevent.event import AsyncResult
 from msgspec import Struct
 
-from app.errors import DeadlineExceeded, RunnerLost
+from app.errors import DeadlineExceeded, Draining, RunnerLost
 from app.inference.messages import InferReply, InferRequest, Refusal, decode_reply, encode
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class RunnerConnection:
         """Send a request and wait for its answer until the request's deadline.
 
         :raises RunnerLost: when the runner dies first.
+        :raises Draining: when the runner ends in good order, and had refused other requests.
         :raises DeadlineExceeded: when the deadline passes first; a late answer is dropped.
         """
         self._check_alive()
@@ -133,5 +134,9 @@ class RunnerConnection:
         if self.is_lost:
             raise self._loss()
 
-    def _loss(self) -> RunnerLost:
+    def _loss(self) -> RunnerLost | Draining:
+        if self.is_draining:
+            # It has answered all it held before it ended: what it did not answer, it never began.
+            return Draining("The process that runs the model is ending.", retry_after_s=RESTART_S)
+
         return RunnerLost("The process that ran the model ended before it answered.", retry_after_s=RESTART_S)

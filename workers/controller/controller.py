@@ -83,6 +83,7 @@ class Controller:
             self._fleet.weigh()
             self._weighed_at = time.monotonic()
         self._publish(is_due=is_due)
+        self._fleet.end_drained()
 
     def _act(self) -> None:
         if self._desired.has_died:

@@ -98,6 +98,11 @@ class Fleet:
             logger.info("draining the runner of %s, pid %d", runner.note.desired.ref, runner.process.pid)
             runner.drain()
 
+    def end_drained(self) -> None:
+        """Tell the draining runners that callers have heard of to end."""
+        for runner in self:
+            runner.end_if_due()
+
     def drain_all(self) -> None:
         """Tell all runners that are not told yet."""
         self.drain([runner.note.address for runner in self if not runner.is_draining])

@@ -14,6 +14,8 @@ from workers.controller.runner_files import RunnerNote
 from workers.controller.runner_process import RunnerProcess
 
 HOST = socket.gethostname()
+# From calling a runner DRAINING in the directory to telling it so.
+NOTICE_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class WatchedRunner:
         self.ready_at: float | None = None
         self.memory_bytes = 0
         self._draining_at: float | None = None
+        self._is_told = False
         self.is_killed = False
 
     @property
@@ -75,8 +78,18 @@ class WatchedRunner:
         return self.state is not before
 
     def drain(self) -> None:
-        """Tell the runner to end once it has answered what it holds."""
+        """Call the runner DRAINING, which `end_if_due` makes true."""
         self._draining_at = self._draining_at or time.monotonic()
+
+    def end_if_due(self) -> None:
+        """Tell a draining runner to end, once callers had time to read that it is.
+
+        Requests that reach a runner between its last look at the socket and its end would be lost.
+        """
+        if self._draining_at is None or self._is_told or time.monotonic() - self._draining_at < NOTICE_S:
+            return
+
+        self._is_told = True
         self.process.terminate()
 
     def kill(self) -> None:
