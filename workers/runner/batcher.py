@@ -93,8 +93,12 @@ class Batcher:
             self._drop(call, Draining("The runner is ending; send the request again."))
 
     def close(self) -> None:
-        """End the crew's threads after the jobs they run."""
+        """End the crew's threads after the jobs they run, and answer those."""
         self._crew.close()
+        for finished in self._crew.collect():
+            self._take_back(finished)
+        while self._prepared:
+            self._forward_here()
 
     def _admit(self, call: Call) -> None:
         now = time.monotonic()

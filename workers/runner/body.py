@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # How long a runner whose load failed stays to say why.
 FAILED_LINGER_S = 10.0
+# How long a drained runner stays to refuse what callers sent before they saw the directory change.
+DRAIN_GRACE_S = 0.25
 # How long closing the socket may take to hand the last answers to the kernel.
 FLUSH_MS = 2000
 # Requests read in one go; then rows are computed before more is read.
@@ -46,6 +48,7 @@ class RunnerBody:
         self._state = RunnerState.LOADING
         self._reason = ""
         self._ends_at = float("inf")
+        self._stays_until = 0.0
         self._is_told_to_drain = False
         self._used_at = time.monotonic()
         self._waker = Waker()
@@ -59,6 +62,10 @@ class RunnerBody:
         self._is_told_to_drain = True
         self._waker.wake()
 
+    def join_loading(self) -> None:
+        """Wait for the loading thread, which a runner that ends while it loads leaves behind."""
+        self._loading.join()
+
     def run(self) -> int:
         """Bind, load, serve; return the exit code: 0 after a drain, 1 after a failed load."""
         silence_pillow()
@@ -70,6 +77,8 @@ class RunnerBody:
             self._socket.bind(self._spec.address)
             self._loading.start()
             self._loop()
+            # What has reached the socket by now is refused, not lost.
+            self._read()
         finally:
             if self._batcher is not None:
                 self._batcher.close()
@@ -95,27 +104,29 @@ class RunnerBody:
     def _patience_ms(self) -> int | None:
         if self._batcher is not None and self._batcher.has_prepared:
             return 0
-        if self._ends_at == float("inf"):
-            return None
-
-        return max(0, int((self._ends_at - time.monotonic()) * 1000) + 1)
+        now = time.monotonic()
+        next_at = self._stays_until if self._stays_until > now else self._ends_at
+        return None if next_at == float("inf") else max(0, int((next_at - now) * 1000) + 1)
 
     def _is_finished(self) -> bool:
-        if time.monotonic() >= self._ends_at:
+        now = time.monotonic()
+        if now >= self._ends_at:
             if self._batcher is not None:
                 self._batcher.abandon()
             return True
 
-        return self._state is RunnerState.DRAINING and (self._batcher is None or self._batcher.queued_rows == 0)
+        is_empty = self._batcher is None or self._batcher.queued_rows == 0
+        return self._state is RunnerState.DRAINING and is_empty and now >= self._stays_until
 
     def _advance(self) -> None:
         """Change state if something has happened."""
-        if self._is_told_to_drain and self._state is not RunnerState.DRAINING:
-            if self._state is not RunnerState.FAILED:
-                self._state = RunnerState.DRAINING
-                self._ends_at = time.monotonic() + self._spec.drain_s
-            else:
-                self._ends_at = 0.0
+        if self._is_told_to_drain and self._state is RunnerState.FAILED:
+            self._ends_at = 0.0
+        elif self._is_told_to_drain and self._state is not RunnerState.DRAINING:
+            now = time.monotonic()
+            self._ends_at = now + self._spec.drain_s
+            self._stays_until = min(self._ends_at, now + DRAIN_GRACE_S)
+            self._state = RunnerState.DRAINING
         elif self._state is RunnerState.LOADING and self._loading.is_done:
             self._end_loading()
 

@@ -28,8 +28,10 @@ TORCH_DTYPES: dict[str, torch.dtype] = {
     "FP32": torch.float32,
     "FP64": torch.float64,
 }
-# What model code raises: torch's own errors are RuntimeErrors, the rest comes from `raise` in scripted Python.
-MODEL_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, MemoryError)
+# What model code raises. `raise` in scripted code is a torch.jit.Error, which is no RuntimeError; torch's own are.
+MODEL_ERRORS = (
+    torch.jit.Error, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, MemoryError,
+)  # fmt: skip
 
 
 class Layout(enum.Enum):
