@@ -1,0 +1,80 @@
+"""A private PostgreSQL on a Unix socket, from the binaries of the machine."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+USER = "galley"
+
+
+class PostgresServer:
+    """One PostgreSQL cluster without TCP, in a folder of its own."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+
+    def start(self) -> None:
+        """Create the cluster, start it, and wait until it answers."""
+        data = str(self._folder / "data")
+        self._call("initdb", "-D", data, "-U", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
+        self._call("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would."""
+        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def make_database(self) -> str:
+        """Create an empty database and return its SQLAlchemy URL."""
+        name = f"galley_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(host=str(self._folder), user=USER, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return f"postgresql+psycopg://{USER}@/{name}?host={self._folder}"
+
+    def _call(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        # PostgreSQL refuses to run as root; its packages bring a user for it.
+        user = "postgres" if os.geteuid() == 0 else None
+        subprocess.run(command, check=True, user=user, cwd=self._folder, stdout=subprocess.DEVNULL)
+
+
+def find_binaries() -> Path | None:
+    """Return the folder of the newest PostgreSQL of the machine, Debian's own or one on PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    newest = debian[-1] if debian else Path(on_path) if on_path else None
+    return newest.resolve().parent if newest else None
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL in a folder of its own for the length of the block; skip where there is none."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL on this machine (Debian: apt-get install postgresql)")
+
+    with tempfile.TemporaryDirectory(prefix="galley-pg-") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        server = PostgresServer(binaries, Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole run; `make_database` gives each test its own database."""
+    with running_postgres() as server:
+        yield server

@@ -1,0 +1,39 @@
+"""CPU-heavy calls leave the hub to others in a gevent process, and are plain calls elsewhere."""
+
+import subprocess
+import sys
+import threading
+
+from app.infra.off_hub import off_hub
+
+IN_A_GEVENT_PROCESS = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, threading, time
+from gevent.threadpool import ThreadPool
+from app.infra.off_hub import off_hub
+
+real_sleep = monkey.get_original("time", "sleep")
+ticks = []
+def tick():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.005)
+ticker = gevent.spawn(tick)
+assert off_hub(real_sleep, 0.3) is None
+ticker.kill()
+print(len(ticks))
+"""
+
+
+def test_elsewhere_it_is_a_plain_call() -> None:
+    assert off_hub(threading.get_ident) == threading.get_ident()
+    assert off_hub(max, 2, 3) == 3
+
+
+def test_the_hub_goes_on_meanwhile() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", IN_A_GEVENT_PROCESS], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert int(answer.stdout) >= 5
