@@ -1,0 +1,98 @@
+"""Models as their readers see them."""
+
+import pytest
+
+from app.errors import ModelNotFound, StoreUnreachable, VersionNotFound
+from app.inference.directory import DirectorySnapshot
+from app.inference.messages import RunnerState
+from app.services.model_catalog import ModelCatalog
+from app.services.routing import Router
+from model_store.manifest import Manifest
+from model_store.model_ref import ModelRef
+from tests.factories.catalog import catalog_with
+from tests.factories.versions import make_manifest
+from tests.fakes.inference import make_record
+
+DIGITS = ModelRef("digits", 1)
+
+
+class FakeStore:
+    """Remembers which manifests were read; can be away."""
+
+    def __init__(self) -> None:
+        self.reads: list[ModelRef] = []
+        self.is_away = False
+
+    def manifest(self, ref: ModelRef) -> Manifest:
+        self.reads.append(ref)
+        if self.is_away:
+            raise StoreUnreachable("Away.")
+
+        return make_manifest(name=ref.name, version=ref.version)
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+def make_catalog(store: FakeStore, *states: RunnerState) -> ModelCatalog:
+    runners = [make_record(DIGITS, state=state) for state in states]
+    snapshot = DirectorySnapshot(published_at=1.0, controller_pid=1, runners=runners)
+    return ModelCatalog(Router(lambda: catalog_with(1, 2, default=1, next=2)), lambda: snapshot, store.manifest)
+
+
+def test_model_has_its_versions_newest_first(store: FakeStore) -> None:
+    model = make_catalog(store).model("digits")
+
+    assert (model.default, model.aliases) == (1, {"default": 1, "next": 2})
+    assert [version.facts.ref.version for version in model.versions] == [2, 1]
+
+
+def test_only_allowed_models_are_listed(store: FakeStore) -> None:
+    catalog = make_catalog(store)
+
+    assert [model.name for model in catalog.models(lambda name: name == "digits")] == ["digits"]
+    assert catalog.models(lambda name: False) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ([], "UNLOADED"),
+        ([RunnerState.FAILED], "FAILED"),
+        ([RunnerState.FAILED, RunnerState.LOADING], "LOADING"),
+        ([RunnerState.DRAINING, RunnerState.READY], "READY"),
+    ],
+)
+def test_state_is_that_of_the_runner_furthest_along(store: FakeStore, states: list[RunnerState], state: str) -> None:
+    version, _ = make_catalog(store, *states).version("digits", "1")
+
+    assert version.state == state
+    assert len(version.runners) == len(states)
+
+
+def test_manifest_is_read_once(store: FakeStore) -> None:
+    catalog = make_catalog(store)
+
+    manifests = [catalog.version("digits", version)[1].version for version in ("1", "default", "1", "2")]
+
+    assert manifests == [1, 1, 1, 2]
+    assert store.reads == [DIGITS, ModelRef("digits", 2)]
+
+
+def test_store_that_is_back_is_asked_again(store: FakeStore) -> None:
+    catalog = make_catalog(store)
+    store.is_away = True
+    with pytest.raises(StoreUnreachable):
+        catalog.version("digits", "1")
+    store.is_away = False
+
+    assert catalog.version("digits", "1")[1].version == 1
+
+
+def test_what_is_not_there_is_told(store: FakeStore) -> None:
+    with pytest.raises(ModelNotFound):
+        make_catalog(store).model("flowers")
+    with pytest.raises(VersionNotFound):
+        make_catalog(store).version("digits", "3")

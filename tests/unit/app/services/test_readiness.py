@@ -1,0 +1,86 @@
+"""Ready means: every part says so."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.db.migrate import upgrade
+from app.db.session import Database
+from app.errors import DatabaseUnavailable
+from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot
+from app.inference.messages import RunnerState
+from app.services.readiness import PartState, ReadinessService, database_check, directory_check, models_check
+from app.services.releases import Catalog, CatalogModel
+from model_store.model_ref import ModelRef
+from tests.factories.catalog import catalog_with, make_facts
+from tests.fakes.inference import make_record
+
+
+def directory(*versions: int, state: RunnerState = RunnerState.READY, age_s: float = 0.0) -> DirectorySnapshot:
+    records = [make_record(ModelRef("digits", version), state=state) for version in versions]
+    return DirectorySnapshot(published_at=time.time() - age_s, controller_pid=1, runners=records)
+
+
+def test_each_part_is_asked() -> None:
+    def away() -> str:
+        raise DatabaseUnavailable("Away.")
+
+    parts = ReadinessService({"good": lambda: "", "bad": lambda: "Broken.", "away": away}).parts()
+
+    assert parts == {"good": PartState(True), "bad": PartState(False, "Broken."), "away": PartState(False, "Away.")}
+
+
+def test_database_must_be_migrated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/galley.db"
+    database = Database(url)
+    check = database_check(database)
+
+    before = check()
+    upgrade(url)
+    after = check()
+    database.close()
+
+    assert "not migrated" in before
+    assert after == ""
+
+
+@pytest.mark.parametrize(("age_s", "reason"), [(0.0, ""), (8.0, ""), (11.0, "The directory of runners is 11 s old.")])
+def test_directory_must_be_young(age_s: float, reason: str) -> None:
+    snapshot = directory(age_s=age_s)
+
+    assert directory_check(lambda: snapshot, heartbeat_s=1.0)() == reason
+
+
+def test_directory_must_have_been_published() -> None:
+    assert "not published" in directory_check(lambda: EMPTY_DIRECTORY, heartbeat_s=1.0)()
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        (directory(1), ""),
+        (directory(2), "No runner is ready for digits/1."),
+        (directory(1, state=RunnerState.LOADING), "No runner is ready for digits/1."),
+        (directory(), "No runner is ready for digits/1."),
+    ],
+)
+def test_default_version_must_run(snapshot: DirectorySnapshot, reason: str) -> None:
+    check = models_check(lambda: catalog_with(1, 2, default=1), lambda: snapshot)
+
+    assert check() == reason
+
+
+def test_pinned_versions_must_run_too() -> None:
+    pinned = {number: replace(make_facts(number), is_pinned=True) for number in (2, 3)}
+    catalog = {"digits": CatalogModel(name="digits", aliases={}, versions={1: make_facts(1), **pinned})}
+
+    assert models_check(lambda: catalog, directory)() == "No runner is ready for digits/2, digits/3."
+
+
+def test_versions_that_celery_runs_need_no_runner() -> None:
+    heavy = replace(make_facts(1), execution="heavy", is_pinned=True)
+    catalog: Catalog = {"digits": CatalogModel(name="digits", aliases={"default": 1}, versions={1: heavy})}
+
+    assert models_check(lambda: catalog, directory)() == ""
