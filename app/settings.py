@@ -13,6 +13,12 @@ from environs import Env, EnvValidationError, validate
 
 # A Unix socket's path may hold 107 bytes; runner sockets add up to 60 behind the folder.
 LONGEST_RUN_DIR = 45
+# HS256 is as strong as its key, up to 32 bytes.
+LEAST_SECRET = 32
+NO_SECRET = (
+    f"Set it, or JWT_SECRET_FILE to a file that holds it: at least {LEAST_SECRET} bytes. "
+    "`make run` makes one up, for development only."
+)
 
 
 class SettingsError(Exception):
@@ -123,7 +129,7 @@ def read_settings() -> Settings:
         redis_url=env.str("REDIS_URL", f"unix://{run_dir}/redis.sock"),
         redis_timeout_s=env.float("REDIS_TIMEOUT_S", 0.5, validate=positive),
         store_url=env.str("STORE_URL", str(var_dir / "store")),
-        jwt_secret=env.str("JWT_SECRET", _secret_file(env, var_dir), validate=validate.Length(min=32)),
+        jwt_secret=env.str("JWT_SECRET", "") or _secret_in_file(env, var_dir),
         token_lifetime_s=env.int("TOKEN_LIFETIME_S", 3600, validate=positive),
         token_memory_s=env.float("TOKEN_MEMORY_S", 5.0, validate=not_negative),
         secret_grace_s=env.int("SECRET_GRACE_S", 86_400, validate=not_negative),
@@ -146,10 +152,11 @@ def read_settings() -> Settings:
         drain_s=env.float("DRAIN_S", 30.0, validate=positive),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
     )
-    try:
-        env.seal()
-    except EnvValidationError as err:
-        raise SettingsError(_sentences(err.error_messages)) from err
+    problems = _problems(env)
+    if len(settings.jwt_secret) < LEAST_SECRET:
+        problems["JWT_SECRET"] = [NO_SECRET]
+    if problems:
+        raise SettingsError(_sentences(problems))
 
     return settings
 
@@ -164,7 +171,7 @@ def secret_to_make() -> Path | None:
     env = Env()
     path = _secret_path(env, read_var_dir())
     is_given = bool(env.str("JWT_SECRET", "")) or path.exists()
-    return None if is_given or env.str("ENVIRONMENT", "development") == "production" else path
+    return None if is_given or _is_production(env) else path
 
 
 positive = validate.Range(min=0, min_inclusive=False)
@@ -184,18 +191,33 @@ def short_run_dir(var_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"galley-{digest}"
 
 
-def _secret_file(env: Env, var_dir: Path) -> str:
+def _secret_in_file(env: Env, var_dir: Path) -> str:
+    """Return the key in the secret file; in production only in one that was named, never in one made up here."""
+    is_named = bool(env.str("JWT_SECRET_FILE", ""))
     path = _secret_path(env, var_dir)
-    return path.read_text().strip() if path.is_file() else ""
+    is_trusted = is_named or not _is_production(env)
+    return path.read_text().strip() if is_trusted and path.is_file() else ""
 
 
 def _secret_path(env: Env, var_dir: Path) -> Path:
-    return Path(env.str("JWT_SECRET_FILE", str(var_dir / "secrets" / "jwt_secret")))
+    return Path(env.str("JWT_SECRET_FILE", "") or var_dir / "secrets" / "jwt_secret")
 
 
-def _sentences(messages: object) -> str:
-    if not isinstance(messages, dict):
-        return f"These settings are wrong: {messages}"
+def _is_production(env: Env) -> bool:
+    return env.str("ENVIRONMENT", "development") == "production"
 
-    lines = [f"  {name}: {' '.join(map(str, problems))}" for name, problems in sorted(messages.items())]
+
+def _problems(env: Env) -> dict[str, list[str]]:
+    """Return what is wrong with each variable that was read."""
+    try:
+        env.seal()
+    except EnvValidationError as err:
+        messages = err.error_messages
+        return dict(messages) if isinstance(messages, dict) else {"environment": [str(messages)]}
+
+    return {}
+
+
+def _sentences(problems: dict[str, list[str]]) -> str:
+    lines = [f"  {name}: {' '.join(map(str, texts))}" for name, texts in sorted(problems.items())]
     return "These settings are wrong:\n" + "\n".join(lines)

@@ -86,3 +86,26 @@ def test_run_dir_is_short_enough_for_sockets() -> None:
     assert len(bytes(short_run_dir(long))) <= LONGEST_RUN_DIR
     assert short_run_dir(long) == short_run_dir(long) != short_run_dir(other)
     assert short_run_dir(Path("/var/galley")) == Path("/var/galley/run")
+
+
+def test_missing_secret_is_a_problem(environment: pytest.MonkeyPatch) -> None:
+    """A key is never empty, though nobody set it."""
+    environment.delenv("JWT_SECRET")
+
+    with pytest.raises(SettingsError, match="32 bytes"):
+        read_settings()
+
+
+def test_production_refuses_a_made_up_secret(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file that `make run` writes does not count; one that the operator names does."""
+    environment.delenv("JWT_SECRET")
+    environment.setenv("ENVIRONMENT", "production")
+    made_up = tmp_path / "secrets" / "jwt_secret"
+    made_up.parent.mkdir()
+    made_up.write_text(SECRET)
+
+    with pytest.raises(SettingsError, match="JWT_SECRET"):
+        read_settings()
+    environment.setenv("JWT_SECRET_FILE", str(made_up))
+
+    assert read_settings().jwt_secret == SECRET
