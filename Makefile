@@ -48,7 +48,7 @@ db: $(VENV)/.installed-run ## Bring the database to the newest schema.
 	$(BIN)/flask --app wsgi db upgrade
 
 migration: $(VENV)/.installed-dev ## Draft a migration from the tables: make migration m="Add jobs".
-	$(BIN)/alembic --config migrations/alembic.ini revision --autogenerate --message "$(m)"
+	$(BIN)/flask --app wsgi db revision "$(m)"
 
 token: $(VENV)/.installed-run ## Print a fresh token of the first admin client; use it as: make -s token
 	@$(BIN)/python -m deploy.stack token

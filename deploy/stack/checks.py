@@ -22,6 +22,14 @@ def check_python() -> list[str]:
     ]
 
 
+def check_name(folder: Path) -> list[str]:
+    """Name a path that supervisord would take for one of its own expressions; it has no way to escape some of them."""
+    if not set(str(folder)) & set('%"'):
+        return []
+
+    return [f"The path {folder} must not contain % or double quotes; set VAR_DIR to another one."]
+
+
 def check_writable(folder: Path) -> list[str]:
     """Name a folder that cannot be made or written to."""
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.settings import Settings, SettingsError, read_settings, read_var_dir, secret_to_make
-from deploy.stack.checks import check_port, check_python, check_redis, check_writable
+from deploy.stack.checks import check_name, check_port, check_python, check_redis, check_writable
 from deploy.stack.errors import CannotStart
 from deploy.stack.folders import clear_metrics, make_folders, only_stack, write_secret
 
@@ -25,7 +25,7 @@ def prepared_folder() -> Iterator[Prepared]:
     :raises CannotStart: naming everything that is wrong.
     """
     var_dir = read_var_dir()
-    _demand(check_python() + check_writable(var_dir))
+    _demand(check_python() + check_name(var_dir) + check_writable(var_dir))
     with only_stack(var_dir) as lock:
         secret = secret_to_make()
         if secret is not None:

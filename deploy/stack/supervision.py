@@ -69,9 +69,7 @@ def render_config(settings: Settings) -> str:
         "starts_redis": str(starts_redis(settings)).lower(),
         "stop_wait_s": stop_wait_s(settings),
     }
-    # A percent sign would begin one of supervisord's own expansions.
-    escaped = {name: str(value).replace("%", "%%") for name, value in names.items()}
-    return Template(TEMPLATE.read_text()).substitute(escaped)
+    return Template(TEMPLATE.read_text()).substitute(names)
 
 
 def stop_wait_s(settings: Settings) -> int:

@@ -1,0 +1,65 @@
+"""The launcher names everything that is wrong, and prepares a folder once."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.errors import CannotStart
+from deploy.stack.preparation import prepared_folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("PORT", str(port))
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+    return monkeypatch
+
+
+def test_key_is_made_once(environment: pytest.MonkeyPatch) -> None:
+    with prepared_folder() as first:
+        pass
+    with prepared_folder() as second:
+        assert second.settings.jwt_secret == first.settings.jwt_secret
+        assert (second.settings.metrics_dir / "web").is_dir()
+
+
+def test_given_key_is_used(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JWT_SECRET", "k" * 40)
+
+    with prepared_folder() as prepared:
+        assert prepared.settings.jwt_secret == "k" * 40
+        assert not (prepared.settings.secrets_dir / "jwt_secret").exists()
+
+
+def test_production_makes_no_key_up(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ENVIRONMENT", "production")
+
+    with pytest.raises(CannotStart, match="JWT_SECRET"), prepared_folder():
+        pass
+
+
+def test_all_wrong_settings_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PORT", "many")
+    environment.setenv("LOG_LEVEL", "loud")
+
+    with pytest.raises(CannotStart, match=r"(?s)LOG_LEVEL.*PORT"), prepared_folder():
+        pass
+
+
+def test_taken_port_is_named(environment: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment.setenv("PORT", str(taken.getsockname()[1]))
+
+        with pytest.raises(CannotStart, match="Address already in use"), prepared_folder():
+            pass
+
+
+def test_folder_that_is_a_file_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+
+    with pytest.raises(CannotStart, match="Cannot write to"), prepared_folder():
+        pass
