@@ -19,6 +19,10 @@ RANDOM_WEIGHTS = "none"
 # Sample inputs are eighths from -2 to 2: exact in float32, and short in JSON.
 SAMPLE_LEVELS = 16
 SAMPLE_DIVISOR = 8.0
+# What torch raises on bytes that are no checkpoint: its unpickler runs on whatever it finds.
+UNPICKLING_ERRORS = (
+    OSError, RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError,
+)  # fmt: skip
 # Where a checkpoint of a training script keeps the state dict.
 STATE_DICT_KEYS = ("state_dict", "model")
 
@@ -45,16 +49,16 @@ class ZooModel:
     seed: int = 0
 
 
-class FirstOutput(nn.Module):
-    """The first output of a scripted module: some architectures, once scripted, answer auxiliary outputs too."""
+class MainHead(nn.Module):
+    """GoogLeNet or Inception without their auxiliary outputs, which their forward, once scripted, always answers."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
-        self.module = module
+        self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits."""
-        return self.module(images)[0]  # type: ignore[no-any-return]
+        return self.model._forward(self.model._transform_input(images))[0]  # type: ignore[no-any-return]
 
 
 def architectures() -> list[str]:
@@ -83,7 +87,7 @@ def draft_from_zoo(wanted: ZooModel, work_dir: Path, *, report: Report) -> Versi
         logits = model(images)
     report(f"{wanted.name}: scripting")
     artifact = work_dir / f"{wanted.architecture}.pt"
-    torch.jit.save(_script(model, images), artifact)
+    torch.jit.save(_script(model), artifact)
     return VersionDraft(
         name=wanted.name,
         version=wanted.version,
@@ -131,7 +135,7 @@ def _read_state_dict(wanted: ZooModel) -> dict[str, Tensor]:
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as err:
+    except UNPICKLING_ERRORS as err:
         raise UnloadableArtifact(f"{path.name} cannot be read as a state dict: {type(err).__name__}.") from err
 
     for key in STATE_DICT_KEYS:
@@ -151,11 +155,9 @@ def _count_classes(state: dict[str, Tensor]) -> int:
     return weights[-1].shape[0]
 
 
-def _script(model: nn.Module, images: Tensor) -> torch.jit.ScriptModule:
-    scripted = torch.jit.script(model)
-    with torch.inference_mode():
-        is_plain = isinstance(scripted(images), Tensor)
-    return scripted if is_plain else torch.jit.script(FirstOutput(scripted))
+def _script(model: nn.Module) -> torch.jit.ScriptModule:
+    has_more_heads = isinstance(model, models.GoogLeNet | models.Inception3)
+    return torch.jit.script(MainHead(model) if has_more_heads else model)
 
 
 def _side(facts: Any) -> int:
@@ -184,14 +186,14 @@ def _manifest(wanted: ZooModel, facts: Any, images: Tensor, logits: Tensor) -> M
         outputs=[TensorSpec(name="logits", datatype="FP32", shape=[-1, classes])],
         max_batch_size=wanted.max_batch_size,
         task="image-classification",
-        preprocessing=Preprocessing(mode="RGB", steps=_steps(facts.transforms())),
+        preprocessing=Preprocessing(mode="RGB", steps=preset_steps(facts.transforms())),
         labels=list(labels) if wanted.labels is not None or len(labels) == classes else [],
         description=f"{wanted.architecture} of torchvision, weights: {Path(wanted.weights).name}",
         metrics=_metrics(facts) if is_trained else {},
     )
 
 
-def _steps(preset: Any) -> list[Step]:
+def preset_steps(preset: Any) -> list[Step]:
     """Write torchvision's preset for classification as manifest steps, in the order in which it applies them."""
     resize = {
         "size": preset.resize_size,
