@@ -1,0 +1,81 @@
+"""Version folders, fetched in the background."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from app.errors import StoreUnreachable
+from app.services.releases import DesiredVersion
+from model_store.model_ref import ModelRef
+from model_store.reader import ModelStore
+from tests.factories.waiting import wait_until
+from workers.controller.folders import VersionFolders
+
+VERSION = DesiredVersion(ref=ModelRef("digits", 1), digest="0" * 64)
+
+
+class SlowStore:
+    """A store whose copies wait for the test."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.results: list[Path | StoreUnreachable] = []
+
+    def local_folder(self, ref: ModelRef) -> Path:
+        self.may_go_on.wait(10)
+        result = self.results.pop(0)
+        if isinstance(result, StoreUnreachable):
+            raise result
+        return result / str(ref)
+
+
+@pytest.fixture
+def store() -> SlowStore:
+    return SlowStore()
+
+
+@pytest.fixture
+def fetched() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def folders(store: SlowStore, fetched: threading.Event) -> Iterator[VersionFolders]:
+    spec = mock.create_autospec(ModelStore, instance=True)
+    spec.local_folder.side_effect = store.local_folder
+    folders = VersionFolders(spec, slots=1, on_ready=fetched.set)
+    yield folders
+    store.may_go_on.set()
+    folders.close()
+
+
+def test_folder_is_handed_out_once_it_is_there(
+    folders: VersionFolders, store: SlowStore, fetched: threading.Event, tmp_path: Path
+) -> None:
+    store.results = [tmp_path]
+    assert folders.take(VERSION) is None
+    assert folders.take(VERSION) is None
+
+    store.may_go_on.set()
+
+    assert fetched.wait(10)
+    assert folders.take(VERSION) == tmp_path / "digits/1"
+
+
+def test_failed_fetch_is_told_and_begun_again(folders: VersionFolders, store: SlowStore, tmp_path: Path) -> None:
+    store.results = [StoreUnreachable("The model store is away."), tmp_path]
+    store.may_go_on.set()
+
+    with pytest.raises(StoreUnreachable):
+        take_patiently(folders)
+
+    assert take_patiently(folders) == tmp_path / "digits/1"
+
+
+def take_patiently(folders: VersionFolders) -> Path:
+    taken: list[Path] = []
+    wait_until(lambda: taken.append(folder) is None if (folder := folders.take(VERSION)) else False)
+    return taken[0]
