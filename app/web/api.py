@@ -1,7 +1,7 @@
 """The OpenAPI side of the web tier: flask-smorest with Galley's errors, and what each route may answer."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from http import HTTPStatus
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
-from app.errors import GalleyError, UnavailableError
+from app.errors import GalleyError, InvalidFields, UnavailableError
 from app.services.scopes import Scope
 from app.web.error_handlers import PROBLEM_JSON, answer_http_exception, status_of
 from app.web.schemas import ProblemSchema
@@ -39,6 +39,17 @@ class GalleyApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_responses(self) -> None:
+        """Describe every failure once, and the answers that flask-smorest refers to by the names of statuses."""
+        components = self.spec.components
+        components.schema("Problem", schema=ProblemSchema)
+        for error in error_classes():
+            components.example(error.code, {"value": example_of(error)})
+        for status in HTTPStatus:
+            is_rejection = status == status_of(InvalidFields)
+            answer = answer_of(InvalidFields) if is_rejection else {"description": status.phrase}
+            components.response(status.name, answer, lazy=True)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Answer like every other failure."""
@@ -76,14 +87,31 @@ def problems(*errors: type[GalleyError]) -> Callable[[View], View]:
 
 
 def _document(responses: dict[str, Any], error: type[GalleyError]) -> None:
+    answer = answer_of(error)
+    known = responses.setdefault(str(int(status_of(error))), answer)
+    examples = answer["content"][PROBLEM_JSON]["examples"]
+    known["content"][PROBLEM_JSON]["examples"] |= examples
+    known.setdefault("headers", {}).update(answer["headers"])
+
+
+def answer_of(error: type[GalleyError]) -> dict[str, Any]:
+    """Describe the answer that carries `error`."""
     status = status_of(error)
-    response = responses.setdefault(str(int(status)), {"description": status.phrase, "content": {}})
-    content = response["content"].setdefault(PROBLEM_JSON, {"schema": {"$ref": "#/components/schemas/Problem"}})
-    content.setdefault("examples", {})[error.code] = {"value": example_of(error)}
+    examples = {error.code: {"$ref": f"#/components/examples/{error.code}"}}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    headers = {}
     if issubclass(error, UnavailableError):
-        response.setdefault("headers", {})["Retry-After"] = _header("integer", "Seconds to wait before trying again.")
+        headers["Retry-After"] = _header("integer", "Seconds to wait before trying again.")
     if status == HTTPStatus.UNAUTHORIZED:
-        response.setdefault("headers", {})["WWW-Authenticate"] = _header("string", "The challenge of RFC 6750.")
+        headers["WWW-Authenticate"] = _header("string", "The challenge of RFC 6750.")
+    return {"description": status.phrase, "content": {PROBLEM_JSON: content}, "headers": headers}
+
+
+def error_classes(root: type[GalleyError] = GalleyError) -> Iterator[type[GalleyError]]:
+    """Yield every kind of failure there is."""
+    yield root
+    for error in root.__subclasses__():
+        yield from error_classes(error)
 
 
 def example_of(error: type[GalleyError]) -> dict[str, Any]:

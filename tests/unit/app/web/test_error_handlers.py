@@ -1,7 +1,5 @@
 """Every failure is a problem document with the status of the table."""
 
-from collections.abc import Iterator
-
 import pytest
 import structlog
 from flask import Flask
@@ -22,13 +20,8 @@ from app.errors import (
     QueueFull,
     RateLimited,
 )
+from app.web.api import error_classes
 from app.web.error_handlers import init_error_handlers, status_of
-
-
-def all_errors(root: type[GalleyError] = GalleyError) -> Iterator[type[GalleyError]]:
-    yield root
-    for error in root.__subclasses__():
-        yield from all_errors(error)
 
 
 def client_of_view_raising(error: Exception) -> FlaskClient:
@@ -43,7 +36,7 @@ def client_of_view_raising(error: Exception) -> FlaskClient:
 
 
 def test_only_failures_of_the_server_itself_are_500() -> None:
-    failures = {error.__name__ for error in all_errors() if status_of(error) == 500}
+    failures = {error.__name__ for error in error_classes() if status_of(error) == 500}
 
     assert failures == {
         "GalleyError",
