@@ -1,0 +1,159 @@
+"""READY means proven: what a version must not get away with, and what the proof measures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from app.errors import DigestMismatch, InvalidManifest, SampleMismatch, SignatureMismatch, StoreError
+from model_store.manifest import ARTIFACT_FILE, Preprocessing, Step, TensorSpec
+from tests.factories.models import (
+    ColourModel,
+    FoldsBatch,
+    SlowColourModel,
+    WrongWidth,
+    colour_manifest,
+    colour_samples,
+    publish_model,
+)
+from tests.factories.versions import make_store
+from workers.runner.proof import Proof, is_close, load_and_prove
+
+
+def published(folder: Path, module: nn.Module | None = None, **changes: Any) -> Path:
+    """Publish a version without proof; return its folder."""
+    store = make_store(folder)
+    return store.local_folder(publish_model(store, folder, module, **changes))
+
+
+class MixesRows(nn.Module):
+    """Answers each row the mean of its batch: right alone, wrong in company."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        means = image.mean(dim=(2, 3)) * 10.0
+        return means.cumsum(1) * 0.0 + image[:, :, :4].mean(dim=(0, 2, 3)) * 10.0
+
+
+class ConvolvesThenViews(nn.Module):
+    """Calls view() on what a convolution gives, which only works plane by plane."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.busy = nn.Parameter(torch.eye(768), requires_grad=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        product = self.busy @ self.busy @ self.busy @ self.busy
+        return self.conv(image).view(image.shape[0], 3, 64).mean(dim=2) * product[0, 0]
+
+
+def test_a_good_version_is_loaded_and_measured(tmp_path: Path) -> None:
+    model, proof = load_and_prove(published(tmp_path))
+
+    assert list(proof.seconds) == [1, 2, 4, 8]
+    assert proof.is_batch_safe
+    assert proof.prepare_s > 0.0
+    assert model.forward([torch.ones(1, 3, 8, 8)])[0].tolist() == [[10.0] * 3]
+
+
+def test_the_largest_batch_is_run_though_no_power_of_two(tmp_path: Path) -> None:
+    _model, proof = load_and_prove(published(tmp_path, manifest=colour_manifest(max_batch_size=6)))
+
+    assert list(proof.seconds) == [1, 2, 4, 6]
+
+
+def test_the_budget_ends_growing_batches(tmp_path: Path) -> None:
+    _model, proof = load_and_prove(published(tmp_path, SlowColourModel(1)), budget_s=0.0)
+
+    assert list(proof.seconds) == [1]
+
+
+@pytest.mark.parametrize("module", [FoldsBatch(), MixesRows()])
+def test_a_model_that_cannot_batch_is_found_out(tmp_path: Path, module: nn.Module) -> None:
+    _model, proof = load_and_prove(published(tmp_path, module, samples=None))
+
+    assert not proof.is_batch_safe
+    assert proof.best_batch == 1
+
+
+def test_a_model_that_needs_its_layout_keeps_it(tmp_path: Path) -> None:
+    model, proof = load_and_prove(published(tmp_path, ConvolvesThenViews(), samples=None))
+
+    assert list(model.forward([torch.ones(2, 3, 8, 8)])[0].shape) == [2, 3]
+    assert proof.is_batch_safe
+
+
+def test_other_answers_than_the_samples_are_refused(tmp_path: Path) -> None:
+    class Brighter(ColourModel):
+        def forward(self, image: Tensor) -> Tensor:
+            return image.mean(dim=(2, 3)) * 10.1
+
+    with pytest.raises(SampleMismatch, match="Sample 1, output 'scores'"):
+        load_and_prove(published(tmp_path, Brighter()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"samples": b'{"samples": [{"inputs": [], "outputs": []}]}'}, SignatureMismatch),
+        ({"samples": b"{"}, SignatureMismatch),
+        ({"module": WrongWidth()}, SignatureMismatch),
+        ({"manifest": colour_manifest(task="tensor")}, InvalidManifest),
+        ({"manifest": colour_manifest(labels=["one"])}, InvalidManifest),
+        ({"manifest": colour_manifest(preprocessing=Preprocessing(steps=[Step(op="to_image")]))}, SignatureMismatch),
+        (
+            {"manifest": colour_manifest(inputs=[TensorSpec(name="image", datatype="FP64", shape=[-1, 3, 8, 8])])},
+            StoreError,
+        ),
+    ],
+)
+def test_a_version_that_contradicts_itself_is_refused(
+    tmp_path: Path, changes: dict[str, Any], error: type[StoreError]
+) -> None:
+    with pytest.raises(error):
+        load_and_prove(published(tmp_path, **{"samples": colour_samples(), **changes}))
+
+
+def test_a_changed_artifact_is_not_even_opened(tmp_path: Path) -> None:
+    folder = published(tmp_path)
+    (folder / ARTIFACT_FILE).chmod(0o644)
+    (folder / ARTIFACT_FILE).write_bytes(b"other")
+
+    with pytest.raises(DigestMismatch):
+        load_and_prove(folder)
+
+
+def test_a_model_that_raises_on_its_own_signature_is_refused(tmp_path: Path) -> None:
+    wide = [TensorSpec(name="image", datatype="FP32", shape=[-1, 1, 8, 8])]
+    manifest = msgspec.structs.replace(
+        colour_manifest(),
+        inputs=wide,
+        preprocessing=Preprocessing(mode="L", steps=colour_manifest().preprocessing.steps),
+    )
+
+    with pytest.raises(SignatureMismatch, match="scores"):
+        load_and_prove(published(tmp_path, samples=None, manifest=manifest))
+
+
+def test_the_best_batch_is_the_smallest_that_is_as_fast_as_any() -> None:
+    proof = Proof(seconds={1: 1.0, 2: 1.2, 4: 2.35, 8: 4.7}, is_batch_safe=True)
+
+    assert proof.best_batch == 2
+    assert proof.rows_per_s == pytest.approx(2 / 1.2)
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "expected"),
+    [
+        (torch.tensor([1.0]), torch.tensor([1.0005]), True),
+        (torch.tensor([1.0]), torch.tensor([1.01]), False),
+        (torch.tensor([1000.0, 0.0]), torch.tensor([1000.0, 0.05]), True),
+        (torch.tensor([1]), torch.tensor([1]), True),
+        (torch.tensor([1]), torch.tensor([2]), False),
+        (torch.tensor([float("nan")]), torch.tensor([float("nan")]), True),
+    ],
+)
+def test_equal_but_for_rounding(want: Tensor, got: Tensor, expected: bool) -> None:
+    assert is_close(want, got) is expected
