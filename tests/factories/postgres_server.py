@@ -20,18 +20,22 @@ class PostgresServer:
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
+        self._data = str(folder / "data")
         self._folder = folder
 
     def start(self) -> None:
         """Create the cluster, start it, and wait until it answers."""
-        data = str(self._folder / "data")
-        self._call("initdb", "-D", data, "-U", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8")
+        self._call("initdb", "-D", self._data, "-U", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8")
+        self.restart()
+
+    def restart(self) -> None:
+        """Start the stopped cluster again, with what it held."""
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
-        self._call("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+        self._call("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
 
     def stop(self) -> None:
         """Stop it at once, as a crash would."""
-        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+        self._call("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
 
     def make_database(self) -> str:
         """Create an empty database and return its SQLAlchemy URL."""

@@ -11,7 +11,7 @@ from app.db.repositories.models import AliasFacts, ModelRepository, VersionFacts
 from app.db.session import Database
 from app.errors import VersionNotFound
 from model_store.model_ref import ModelRef
-from tests.factories.databases import make_database
+from tests.factories.database import make_database
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE = ModelRef("tiny", 1)

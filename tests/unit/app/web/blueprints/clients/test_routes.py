@@ -80,7 +80,7 @@ def test_lists_come_in_pages(client: FlaskClient, headers: dict[str, str]) -> No
 
     answer = client.get("/api/v1/clients?page=2&page_size=2", headers=headers)
 
-    assert [facts["client_id"] for facts in answer.json][0] == "c"
+    assert answer.json[0]["client_id"] == "c"
     assert '"total": 4' in answer.headers["X-Pagination"]
 
 
