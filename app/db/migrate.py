@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +51,7 @@ def draft_revision(url: str, message: str) -> Path:
     return Path(script.path)
 
 
+@cache
 def newest_revision() -> str | None:
     """Return the revision that this code needs."""
     return _scripts().get_current_head()
