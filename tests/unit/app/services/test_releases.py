@@ -23,7 +23,7 @@ from app.errors import (
 from app.services.releases import DesiredVersion, ReleaseService
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore
-from tests.factories.databases import make_database
+from tests.factories.database import make_database
 from tests.factories.versions import accept, make_draft, make_manifest, make_store, publish_bytes
 
 

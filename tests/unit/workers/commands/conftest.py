@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from model_store.reader import ModelStore, open_store
-from tests.factories.databases import make_database
+from tests.factories.database import make_database
 from tests.factories.settings import TEST_SECRET
 from workers.cli import models
 
@@ -17,6 +17,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def var_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "var"
+    folder.mkdir()
     make_database(folder).close()
     return folder
 
