@@ -18,7 +18,7 @@
     ├── DeadlineExceeded
     ├── ModelFailed           the model raised or answered nonsense
     └── StoreError            a version that cannot be trusted
-        ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StoreUnreachable
+        ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StrayFile · StoreUnreachable
         └── UnloadableArtifact · SignatureMismatch · SampleMismatch
 
 No HTTP number lives here: app/web/error_handlers.py maps classes to statuses.
@@ -388,6 +388,15 @@ class MissingFile(StoreError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"'{path}' is named by the manifest but is not in the version.")
+
+
+class StrayFile(StoreError):
+    """A file lies in the version that the manifest does not name."""
+
+    code = "stray_file"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"'{path}' is not named by the manifest; a published version changes in nothing.")
 
 
 class StoreUnreachable(StoreError):

@@ -81,6 +81,20 @@ def move_folder(folder: Path, target: Path) -> bool:
     return True
 
 
+def remove_folders(parent: Path, *, before: float) -> int:
+    """Remove the folders in `parent` that nobody added to since that unix time; return how many."""
+    removed = 0
+    for folder in parent.glob("*"):
+        try:
+            if folder.stat().st_mtime < before:
+                shutil.rmtree(folder)
+                removed += 1
+        except FileNotFoundError:
+            # Its publisher moved or removed it in this moment.
+            continue
+    return removed
+
+
 def sync_tree(folder: Path) -> None:
     """Sync the entries of a folder and of all below; the files' bytes were synced as they were written."""
     for path in (folder, *folder.rglob("*")):

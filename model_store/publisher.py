@@ -1,7 +1,6 @@
 """Publishing: a version is staged, hashed, synced, proven, and then appears whole or not at all."""
 
 import io
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import msgspec
 
 from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreError, VersionExists
 from model_store.commit import commit, sweep_claims
-from model_store.files import copy_hashed, replace_bytes, sync_tree
+from model_store.files import copy_hashed, remove_folders, replace_bytes, sync_tree
 from model_store.layout import asset_path
 from model_store.manifest import (
     ARTIFACT_FILE,
@@ -67,11 +66,9 @@ def sweep_staging(store: ModelStore, older_than_s: float) -> int:
     """Remove what publishes that died left behind more than `older_than_s` seconds ago; return how much."""
     before = time.time() - older_than_s
     with store.reaching():
-        folders = [path for path in store.staging_dir.glob("*") if path.stat().st_mtime < before]
-        for folder in folders:
-            shutil.rmtree(folder)
+        removed = remove_folders(store.staging_dir, before=before)
 
-    return len(folders) + sweep_claims(store, before)
+    return removed + sweep_claims(store, before)
 
 
 def _first_choice(store: ModelStore, draft: VersionDraft) -> ModelRef:

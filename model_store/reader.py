@@ -10,9 +10,10 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreachable, VersionNotFound
+from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreachable, StrayFile, VersionNotFound
 from model_store.files import copy_hashed, hash_stream, move_folder, replace_bytes, staging_folder, sync_tree
 from model_store.layout import (
+    CLAIM_FILE,
     STAGING_FOLDER,
     is_model_name,
     manifest_path,
@@ -86,9 +87,14 @@ class ModelStore:
 
         :raises MissingFile: for a file that is not there.
         :raises DigestMismatch: for a file whose bytes are others.
+        :raises StrayFile: for a file that the manifest does not name.
         """
-        for name, entry in self.manifest(ref).files.items():
+        files = self.manifest(ref).files
+        for name, entry in files.items():
             self._read_checked(ref, name, entry, hash_stream)
+        strays = set(self._file_names(ref)) - {*files, MANIFEST_FILE, CLAIM_FILE}
+        if strays:
+            raise StrayFile(f"{version_path(ref)}/{min(strays)}")
 
     def local_folder(self, ref: ModelRef) -> Path:
         """Return a folder of this machine with the version's files; copies a remote one once, checking its hashes."""
@@ -134,6 +140,11 @@ class ModelStore:
                 return []
 
         return sorted(entry.rstrip("/").rpartition("/")[2] for entry in entries)
+
+    def _file_names(self, ref: ModelRef) -> list[str]:
+        folder = self.path(version_path(ref))
+        with self.reaching():
+            return [path.removeprefix(f"{folder}/") for path in self.file_system.find(folder)]
 
     def _manifest_bytes(self, ref: ModelRef) -> bytes:
         with self.reaching():

@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 
-from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreachable, VersionNotFound
+from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreachable, StrayFile, VersionNotFound
 from model_store.files import move_folder
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore, open_store
@@ -91,6 +91,16 @@ def test_a_missing_file_is_found(store: ModelStore, tmp_path: Path) -> None:
     store.file_system.rm(store.path("tiny/1/model.pt"))
 
     with pytest.raises(MissingFile, match=r"tiny/1/model\.pt"):
+        store.verify(ref)
+
+
+@pytest.mark.parametrize("stray", ["samples.json", "assets/words.txt", ".hidden"])
+def test_a_file_that_was_put_in_is_found(store: ModelStore, tmp_path: Path, stray: str) -> None:
+    ref = publish_bytes(store, tmp_path)
+    store.file_system.makedirs(store.path("tiny/1/assets"), exist_ok=True)
+    store.file_system.pipe_file(store.path(f"tiny/1/{stray}"), b"{}")
+
+    with pytest.raises(StrayFile, match=f"tiny/1/{stray}"):
         store.verify(ref)
 
 
