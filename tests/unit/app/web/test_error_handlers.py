@@ -45,6 +45,7 @@ def test_only_failures_of_the_server_itself_are_500() -> None:
         "InvalidManifest",
         "DigestMismatch",
         "MissingFile",
+        "StrayFile",
         "UnloadableArtifact",
         "SignatureMismatch",
         "SampleMismatch",
