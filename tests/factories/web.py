@@ -61,8 +61,11 @@ class WebWorker:
         return {"Authorization": f"Bearer {self.token(**client)}"}
 
 
-def make_worker(folder: Path, **changes: Any) -> WebWorker:
-    """Build a worker whose settings have `changes`; close its services at the end."""
+def make_worker(folder: Path, *, client: InferenceClient | None = None, **changes: Any) -> WebWorker:
+    """Build a worker whose settings have `changes`; close its services at the end.
+
+    It asks the runners behind `client`, where one is given, instead of the fake.
+    """
     # Nothing listens there: limits and revocations fall back to this process alone.
     settings = make_settings(folder, redis_url=f"unix://{folder}/no-redis.sock", **changes)
     upgrade(settings.database_url)
@@ -71,7 +74,7 @@ def make_worker(folder: Path, **changes: Any) -> WebWorker:
     releases = ReleaseService(database, make_store(folder))
     router = Router(releases.catalog)
     inference = FakeInferenceClient()
-    client = cast(InferenceClient, inference)
+    client = client or cast(InferenceClient, inference)
 
     def snapshot() -> DirectorySnapshot:
         return worker.snapshot

@@ -1,15 +1,14 @@
 """POST /api/v1/images/classifications, from the request's bytes to the answer's."""
 
 import time
-from io import BytesIO
 from typing import Any
 
-import httpx
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.errors import ModelLoading, QueueFull
+from tests.factories.uploads import upload
 from tests.factories.versions import make_manifest
 from tests.factories.web import WebWorker
 from tests.fakes.inference import NOT_AN_IMAGE
@@ -21,10 +20,6 @@ PATH = "/api/v1/images/classifications"
 def headers(worker: WebWorker) -> dict[str, str]:
     worker.publish()
     return worker.bearer(scopes=frozenset({"infer"}))
-
-
-def parts(*images: bytes, name: str = "image") -> dict[str, Any]:
-    return {name: [(BytesIO(image), f"{number}.png") for number, image in enumerate(images)]}
 
 
 def test_raw_body_is_classified(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
@@ -60,22 +55,21 @@ def test_answer_names_who_answered_and_how_long_it_took(client: FlaskClient, hea
 
 
 def test_parts_are_answered_in_order(client: FlaskClient, headers: dict[str, str]) -> None:
-    response = client.post(PATH, data=parts(b"1", b"333", b"22"), headers=headers)
+    response = client.post(PATH, headers=headers, **upload(b"1", b"333", b"22"))
 
     assert labels(response) == ["1 bytes", "3 bytes", "2 bytes"]
 
 
 def test_large_part_arrives_whole(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
     image = bytes(range(256)) * 8192
-    upload = httpx.Request("POST", "http://galley" + PATH, files={"image": image})
 
-    client.post(PATH, data=upload.read(), headers={**headers, "Content-Type": upload.headers["Content-Type"]})
+    client.post(PATH, headers=headers, **upload(image))
 
     assert worker.inference.calls[0].rows == [image]
 
 
 def test_bad_part_among_good_ones_fails_alone(client: FlaskClient, headers: dict[str, str]) -> None:
-    response = client.post(PATH, data=parts(b"good", NOT_AN_IMAGE, b"good too"), headers=headers)
+    response = client.post(PATH, headers=headers, **upload(b"good", NOT_AN_IMAGE, b"good too"))
 
     assert response.status_code == 200
     assert response.json["results"][1] == {
@@ -92,9 +86,7 @@ def test_bad_image_alone_fails_the_call(client: FlaskClient, headers: dict[str, 
     assert response.json["detail"] == "The bytes are not an image."
 
 
-def test_caller_chooses_model_and_top_k(
-    worker: WebWorker, client: FlaskClient, headers: dict[str, str]
-) -> None:
+def test_caller_chooses_model_and_top_k(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
     worker.publish(name="flowers")
     second = worker.publish(name="flowers")
 
@@ -150,27 +142,27 @@ def test_endless_names_are_refused(client: FlaskClient, headers: dict[str, str])
 
 
 @pytest.mark.parametrize(
-    ("data", "status", "code"),
+    ("body", "status", "code"),
     [
-        (b"", 400, "empty_body"),
-        (parts(b""), 400, "empty_body"),
-        (parts(b"image", name="file"), 422, "validation_failed"),
-        ({"image": "a text field", **parts(b"image", name="other")}, 422, "validation_failed"),
-        (parts(*[b"image"] * 33), 422, "too_many_images"),
+        ({"data": b""}, 400, "empty_body"),
+        (upload(b""), 400, "empty_body"),
+        (upload(b"image", part="file"), 422, "validation_failed"),
+        ({"data": {"image": "text"}, "content_type": "multipart/form-data"}, 422, "validation_failed"),
+        (upload(*[b"image"] * 33), 422, "too_many_images"),
     ],
     ids=["empty", "empty part", "wrong field", "text field", "33 parts"],
 )
 def test_body_without_images_is_refused(
-    worker: WebWorker, client: FlaskClient, headers: dict[str, str], data: Any, status: int, code: str
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], body: dict[str, Any], status: int, code: str
 ) -> None:
-    response = client.post(PATH, data=data, headers=headers)
+    response = client.post(PATH, headers=headers, **body)
 
     assert (response.status_code, response.json["code"]) == (status, code)
     assert worker.inference.calls == []
 
 
 def test_thirty_two_images_are_taken(client: FlaskClient, headers: dict[str, str]) -> None:
-    response = client.post(PATH, data=parts(*[b"x" * size for size in range(1, 33)]), headers=headers)
+    response = client.post(PATH, headers=headers, **upload(*[b"x" * size for size in range(1, 33)]))
 
     assert labels(response) == [f"{size} bytes" for size in range(1, 33)]
 
