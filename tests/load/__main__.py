@@ -38,13 +38,13 @@ def _measure(stack: Stack, suites: Sequence[str], plan: Plan) -> list[Table]:
     tables = []
     if "digits" in suites:
         tables += digits_tables(stack, generators(), plan, _say)
-    tables.append(memory_table(stack.facts(), moment="of the default stack"))
+        tables.append(memory_table(stack.facts(), moment="of the default stack, after load"))
     if "images" in suites:
         _say(f"importing {IMAGES_MODEL} with random weights")
         stack.flask("models", "import", "torchvision", IMAGES_MODEL, "--weights", "none")
         stack.wait_for_model(IMAGES_MODEL)
         tables += images_tables(stack, generators()[0], plan, _say)
-        tables.append(memory_table(stack.facts(), moment=f"with {IMAGES_MODEL} beside it, after load"))
+        tables.append(memory_table(stack.facts(), moment=f"of the stack with {IMAGES_MODEL}, after load"))
     return tables
 
 

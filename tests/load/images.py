@@ -52,8 +52,8 @@ def _table(runs: Sequence[Run], generator: str, plan: Plan) -> Table:
             *(_row(runs, connections) for connections in plan.concurrencies),
         ],
         note=f"Medians of {plan.runs} runs of {plan.seconds:g} s, load by {generator}. Each run measures the bare loop "
-        "(decode, preprocess, forward: its rate from two processes of one thread each, its latency from one image at a "
-        "time) and then the server; the share is of the bare loop of the same run.",
+        "(decode, preprocess, forward: its rate from one process of one thread per core, its latency from one image at "
+        "a time) and then the server; the share is of the bare loop of the same run.",
     )
 
 
