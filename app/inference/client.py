@@ -54,6 +54,11 @@ class InferenceClient:
         self._call_ids = itertools.count(1)
         self._waiters = 0
 
+    @property
+    def connection_count(self) -> int:
+        """How many runners this process is connected to."""
+        return len(self._connections)
+
     def infer(
         self,
         ref: ModelRef,
@@ -126,10 +131,10 @@ class InferenceClient:
         return _answer(reply.header, reply.rows, call, runner)
 
     def _ready(self, ref: ModelRef) -> list[RunnerRecord]:
-        return self._directory.ready(ref, excluding=self._unusable())
+        return self._directory.ready(ref, excluding=self.unusable())
 
-    def _unusable(self) -> set[str]:
-        """Addresses not to be tried although the directory may still call them READY."""
+    def unusable(self) -> set[str]:
+        """Return the addresses not to be tried although the directory may still call them READY."""
         return {address for address, connection in self._connections.items() if not connection.is_usable}
 
     def _wait_ready(self, call: Call) -> list[RunnerRecord]:
@@ -143,7 +148,7 @@ class InferenceClient:
 
         self._waiters += 1
         try:
-            runners = self._directory.wait_ready(call.ref, call.deadline, excluding=self._unusable())
+            runners = self._directory.wait_ready(call.ref, call.deadline, excluding=self.unusable())
         finally:
             self._waiters -= 1
         if not runners:

@@ -17,8 +17,10 @@ from app.inference.messages import InferReply, InferRequest, Refusal, decode_rep
 
 logger = logging.getLogger(__name__)
 
-# An address is never used by a second runner, so each of these is final (RECONNECT_IVL is -1).
+# An address is never used by a second runner, so each of these is final.
 LOSSES = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_CONNECT_RETRIED
+# NOTE: in place of "never": with -1, libzmq throws away the answers that have arrived when a connection ends.
+NO_RECONNECT_MS = 24 * 3600 * 1000
 # How long until the controller has a killed runner's successor READY, as a rule.
 RESTART_S = 2.0
 
@@ -45,7 +47,7 @@ class RunnerConnection:
         self._pending: dict[int, AsyncResult] = {}
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
-        self._socket.reconnect_ivl = -1
+        self._socket.reconnect_ivl = NO_RECONNECT_MS
         self._monitor = self._socket.get_monitor_socket(LOSSES | zmq.EVENT_CONNECTED, f"inproc://monitor-{id(self)}")
         self._socket.connect(address)
         self._greenlets = [gevent.spawn(self._receive), gevent.spawn(self._watch)]

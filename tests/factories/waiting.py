@@ -6,8 +6,10 @@ from collections.abc import Callable
 STEP_S = 0.01
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
-    """Return as soon as `condition()` is true.
+def wait_until(
+    condition: Callable[[], object], *, timeout_s: float = 10.0, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Return as soon as `condition()` is true; `sleep=gevent.sleep` lets greenlets run meanwhile.
 
     :raises TimeoutError: when it is still false after `timeout_s`.
     """
@@ -15,4 +17,4 @@ def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0) -> N
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"The condition did not come true within {timeout_s:g} s.")
-        time.sleep(STEP_S)
+        sleep(STEP_S)

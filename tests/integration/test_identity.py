@@ -117,6 +117,20 @@ def test_without_redis_a_revocation_still_arrives_within_a_second(workers: list[
     wait_until(lambda: there.refuses(token), timeout_s=REFUSED_WITHIN_S)
 
 
+def test_while_redis_hangs_a_revocation_still_arrives_within_a_second(
+    workers: list[Worker], server: RedisServer
+) -> None:
+    here, there = workers
+    token = issue(here)
+    there.tokens.verify(token)
+    server.freeze()
+
+    here.tokens.revoke(token)
+
+    wait_until(lambda: there.refuses(token), timeout_s=REFUSED_WITHIN_S)
+    server.thaw()
+
+
 def test_what_was_missed_while_redis_was_away_is_looked_up(workers: list[Worker], server: RedisServer) -> None:
     here, there = workers
     token = issue(here)

@@ -1,0 +1,116 @@
+"""One socket to one runner: what it does when the runner ends, and with answers that make no sense."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import gevent
+import pytest
+import zmq.green as zmq
+
+from app.errors import Draining, RunnerLost
+from app.inference.connection import Reply, RunnerConnection
+from app.inference.messages import InferReply, InferRequest, RunnerRequest
+from tests.factories.waiting import wait_until
+from tests.fakes.runner import Answer, FakeRunner
+
+Connect = Callable[[FakeRunner], RunnerConnection]
+call_ids = itertools.count(1)
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connect to fake runners."""
+    context = zmq.Context()
+    connections: list[RunnerConnection] = []
+
+    def connect(runner: FakeRunner) -> RunnerConnection:
+        connections.append(RunnerConnection(context, runner.address))
+        return connections[-1]
+
+    yield connect
+    for connection in connections:
+        connection.close()
+    context.destroy(linger=0)
+
+
+def call(connection: RunnerConnection, row: bytes = b"ab") -> Reply:
+    request = InferRequest(call_id=next(call_ids), deadline=time.monotonic() + 10)
+    return connection.call(request, [row])
+
+
+def never(_request: RunnerRequest, _rows: Sequence[bytes]) -> Answer:
+    return None
+
+
+def lose(runner: FakeRunner, connection: RunnerConnection) -> None:
+    runner.close()
+    wait_until(lambda: connection.is_lost, sleep=gevent.sleep)
+
+
+def test_rows_in_flight_are_counted(start_runner: Callable[[str], FakeRunner], connect: Connect) -> None:
+    runner = start_runner("a")
+    runner.answer = never
+    connection = connect(runner)
+    waiting = gevent.spawn(call, connection)
+    wait_until(lambda: runner.requests, sleep=gevent.sleep)
+    assert connection.rows_in_flight == 1
+
+    lose(runner, connection)
+
+    with pytest.raises(RunnerLost):
+        waiting.get(timeout=5)
+    assert connection.rows_in_flight == 0
+
+
+def test_lost_connection_is_not_used_again(start_runner: Callable[[str], FakeRunner], connect: Connect) -> None:
+    runner = start_runner("a")
+    connection = connect(runner)
+    call(connection)
+    lose(runner, connection)
+
+    with pytest.raises(RunnerLost):
+        call(connection)
+    assert not connection.is_usable
+
+
+def test_request_that_a_draining_runner_left_unanswered_was_never_begun(
+    start_runner: Callable[[str], FakeRunner], connect: Connect
+) -> None:
+    runner = start_runner("a")
+    runner.answer = never
+    connection = connect(runner)
+    waiting = gevent.spawn(call, connection)
+    wait_until(lambda: runner.requests, sleep=gevent.sleep)
+    connection.is_draining = True
+
+    runner.close()
+
+    with pytest.raises(Draining):
+        waiting.get(timeout=5)
+
+
+def test_last_answers_of_a_runner_that_ends_are_read(
+    start_runner: Callable[[str], FakeRunner], connect: Connect
+) -> None:
+    runner = start_runner("a")
+    connection = connect(runner)
+    waiting = [gevent.spawn(call, connection, b"row-%d" % number) for number in range(50)]
+    gevent.sleep(0)
+    # Blocks the hub until all answers and the end wait in the sockets.
+    wait_until(lambda: len(runner.requests) == 50)
+    runner.close()
+
+    assert [each.get(timeout=5).rows for each in waiting] == [[(b"row-%d" % number)[::-1]] for number in range(50)]
+
+
+def test_answer_to_nobody_is_dropped(start_runner: Callable[[str], FakeRunner], connect: Connect) -> None:
+    runner = start_runner("a")
+    runner.answer = lambda request, rows: (InferReply(call_id=request.call_id + len(runner.requests) - 2), list(rows))
+    connection = connect(runner)
+    first = gevent.spawn(call, connection)
+    wait_until(lambda: runner.requests, sleep=gevent.sleep)
+
+    assert call(connection).rows == [b"ab"]
+    assert not first.ready()
+    first.kill()
