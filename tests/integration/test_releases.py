@@ -1,0 +1,69 @@
+"""Releases on SQLite and on PostgreSQL: many at once, of one name, and exactly one of them becomes the default."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.db.migrate import upgrade
+from app.db.session import Database
+from app.errors import GalleyError
+from app.services.releases import ReleaseService
+from model_store.model_ref import ModelRef
+from tests.factories.versions import accept, make_draft, make_store
+
+RACERS = 6
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A migrated database of each kind."""
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/galley.db" if is_sqlite else request.getfixturevalue("postgres").make_database()
+    upgrade(url)
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def releases(database: Database, tmp_path: Path) -> ReleaseService:
+    return ReleaseService(database, make_store(tmp_path))
+
+
+def test_releases_at_once_all_stand_and_one_is_default(releases: ReleaseService, tmp_path: Path) -> None:
+    together = threading.Barrier(RACERS, timeout=30)
+    drafts = [make_draft(tmp_path, artifact=b"%d" % number) for number in range(RACERS)]
+    failures: list[GalleyError] = []
+
+    def wait(_folder: Path) -> None:
+        together.wait()
+
+    def run(number: int) -> None:
+        try:
+            releases.release(drafts[number], prove=wait, by="test", alias="latest", pin=number == 0)
+        except GalleyError as err:
+            failures.append(err)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(RACERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    model = releases.catalog()["tiny"]
+    assert failures == []
+    assert set(model.versions) == set(range(1, RACERS + 1))
+    assert model.aliases.keys() == {"default", "latest"}
+    assert [facts.is_pinned for facts in model.versions.values()].count(True) == 1
+
+
+def test_names_and_pins_move(releases: ReleaseService, tmp_path: Path) -> None:
+    refs = [releases.release(make_draft(tmp_path), prove=accept, by="test") for _ in range(3)]
+    releases.set_alias(refs[1], "default", by="test")
+    releases.set_pinned(refs[2], True)
+
+    assert [wanted.ref for wanted in releases.desired()] == [ModelRef("tiny", 2), ModelRef("tiny", 3)]
+    assert releases.adopt_store() == []
+    assert releases.find("tiny").created_at.utcoffset() is not None
