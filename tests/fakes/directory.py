@@ -30,5 +30,3 @@ class FakeDirectory(DirectoryReader):
         if self.waiting_brings is not None:
             self.show(*self.waiting_brings)
         return self.ready(ref, excluding=excluding)
-
-

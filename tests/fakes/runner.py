@@ -7,9 +7,8 @@ from contextlib import suppress
 import zmq
 
 from app.inference.directory import RunnerRecord
-from app.inference.messages import InferReply, InferRequest, RunnerReply, RunnerRequest, RunnerState
+from app.inference.messages import InferReply, InferRequest, RunnerReply, RunnerRequest, RunnerState, encode
 from app.inference.messages import decode_request as decode
-from app.inference.messages import encode
 
 Answer = tuple[RunnerReply, list[bytes]] | None
 

@@ -1,0 +1,28 @@
+"""The controller as a process: its lock and its settings."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories.settings import make_settings
+from workers.controller.__main__ import main, take_lock
+
+
+def test_only_one_controller_holds_the_lock(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    first = take_lock(settings)
+    assert first is not None
+    assert take_lock(settings) is None
+
+    first.close()
+
+    second = take_lock(settings)
+    assert second is not None
+    second.close()
+
+
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("HEARTBEAT_S", "often")
+
+    assert main() == 2
+    assert "HEARTBEAT_S" in capsys.readouterr().err
