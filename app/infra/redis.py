@@ -26,7 +26,9 @@ OUTAGES: Final = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OutOfM
 # How soon `Subscriber.stop` is noticed, and how long an outage lasts after Redis is back.
 STEP_S = 0.2
 # A subscription has no traffic of its own: without a question now and then, a hung Redis would look alive.
-PING_EVERY_S = 2.0
+# Both together stay under a second: so long may a revocation take that comes while Redis hangs.
+PING_EVERY_S = 0.3
+ANSWER_WITHIN_S = 0.5
 
 
 def make_redis(settings: Settings) -> redis.Redis:
@@ -128,7 +130,7 @@ class Subscriber:
     def _ask(self, pubsub: PubSub) -> float:
         """Make Redis answer; what else arrives meanwhile is handed over. Returns the time of the answer."""
         pubsub.ping()
-        deadline = time.monotonic() + PING_EVERY_S
+        deadline = time.monotonic() + ANSWER_WITHIN_S
         while time.monotonic() < deadline:
             if self._take(pubsub) == "pong":
                 return time.monotonic()
