@@ -12,9 +12,9 @@ import redis
 
 from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
 from app.db.session import Database
-from app.errors import InvalidFields
+from app.errors import ClientExists, InvalidFields
 from app.infra.clock import Clock
-from app.services.client_secrets import make_secret
+from app.services.client_secrets import NewSecret, make_secret
 from app.services.revocations import RevocationFeed
 from app.services.scopes import ALL_SCOPES, check_scopes
 from app.settings import Settings
@@ -77,13 +77,9 @@ class ClientService:
 
         :raises ClientExists: when the id is taken.
         """
-        facts = self._facts(draft, by)
-        secret = make_secret()
+        facts, secret = self._facts(draft, by), make_secret()
         with self._database.write() as session:
-            clients = ClientRepository(session)
-            clients.add(facts)
-            clients.add_secret(facts.client_id, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
-        return IssuedSecret(client=facts, secret=secret.plain)
+            return _add(ClientRepository(session), facts, secret)
 
     def page(self, *, offset: int = 0, limit: int | None = None) -> list[ClientFacts]:
         """Return clients by id, from `offset` on."""
@@ -131,18 +127,19 @@ class ClientService:
         The file is written before the client is committed: a crash between the two leaves a file that the next
         start replaces, never a client whose secret nobody has.
 
-        :returns: whether a client was made.
+        :returns: whether a client was made; not if another process was faster.
         """
-        secret = make_secret()
-        with self._database.write() as session:
-            clients = ClientRepository(session)
-            if clients.count():
-                return False
+        facts, secret = self._facts(_admin(ADMIN_ID), by="first start"), make_secret()
+        try:
+            with self._database.write() as session:
+                clients = ClientRepository(session)
+                if clients.count():
+                    return False
 
-            facts = self._facts(_admin(ADMIN_ID), by="first start")
-            clients.add(facts)
-            clients.add_secret(ADMIN_ID, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
-            write_credentials(path, IssuedSecret(client=facts, secret=secret.plain))
+                write_credentials(path, _add(clients, facts, secret))
+        except ClientExists:
+            return False
+
         return True
 
     def _facts(self, draft: ClientDraft, by: str) -> ClientFacts:
@@ -167,6 +164,12 @@ def write_credentials(path: Path, issued: IssuedSecret) -> None:
         file.flush()
         os.fsync(file.fileno())
     staged.replace(path)
+
+
+def _add(clients: ClientRepository, facts: ClientFacts, secret: NewSecret) -> IssuedSecret:
+    clients.add(facts)
+    clients.add_secret(facts.client_id, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
+    return IssuedSecret(client=facts, secret=secret.plain)
 
 
 def _admin(client_id: str) -> ClientDraft:

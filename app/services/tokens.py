@@ -220,13 +220,16 @@ class TokenService:
                 return
             raise
 
-        since = standing.client_since
-        # A client made anew under an old name does not inherit its tokens.
-        if since is None or standing.is_revoked or claims.iat < since.timestamp():
+        self._note_client(claims.sub, exists=standing.client_since is not None)
+        if standing.refuses(issued_at=claims.iat):
             raise RevokedToken
 
+    def _note_client(self, client_id: str, *, exists: bool) -> None:
         with self._lock:
-            self._seen_clients[claims.sub] = True
+            if exists:
+                self._seen_clients[client_id] = True
+            else:
+                self._seen_clients.pop(client_id, None)
 
     def _remember(self, token: str, entry: _Remembered) -> None:
         with self._lock:

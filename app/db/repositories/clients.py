@@ -38,6 +38,10 @@ class TokenStanding:
     client_since: datetime | None
     is_revoked: bool
 
+    def refuses(self, *, issued_at: float) -> bool:
+        """Say whether a token issued then is refused; a client made anew does not inherit its namesake's tokens."""
+        return self.is_revoked or self.client_since is None or issued_at < self.client_since.timestamp()
+
 
 class ClientRepository:
     """Reads and writes clients within the session it is given."""

@@ -216,6 +216,27 @@ def test_while_sql_is_away_it_is_not_asked_for_each_request(
     assert database.reads == before + 1
 
 
+def test_while_sql_is_away_a_client_known_to_be_deleted_stays_out(
+    tokens: TokenService,
+    clients: ClientService,
+    issued: IssuedSecret,
+    token: str,
+    database: FragileDatabase,
+    time: FakeClock,
+) -> None:
+    unseen = tokens.issue("checkout", issued.secret).access_token
+    tokens.verify(token)
+    clients.delete("checkout")
+    time.advance(DEAF_MEMORY_S)
+    with pytest.raises(RevokedToken):
+        tokens.verify(token)
+    database.is_away = True
+
+    for refused in (token, unseen):
+        with pytest.raises(DatabaseUnavailable):
+            tokens.verify(refused)
+
+
 def test_while_sql_is_away_strangers_wait(tokens: TokenService, token: str, database: FragileDatabase) -> None:
     database.is_away = True
 
