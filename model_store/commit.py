@@ -7,6 +7,7 @@ claim is the file system's promise (`mode="create"`: conditional writes on S3, G
 
 import math
 import time
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from model_store.reader import ModelStore
 
 
 class _Claim(Struct, frozen=True):
+    owner: str
     claimed_at: float
 
 
@@ -46,11 +48,16 @@ def sweep_claims(store: ModelStore, before: float) -> int:
 
 
 def _claim(store: ModelStore, ref: ModelRef) -> bool:
-    data = msgspec.json.encode(_Claim(claimed_at=time.time()))
+    mine = _Claim(owner=uuid.uuid4().hex, claimed_at=time.time())
     try:
-        store.file_system.pipe_file(_claim_path(store, ref), data, mode="create")
-    except FileExistsError:
-        return False
+        store.file_system.pipe_file(_claim_path(store, ref), msgspec.json.encode(mine), mode="create")
+    except OSError:
+        # Each object store has its own words for "it exists", and a client that repeats a write whose answer got
+        # lost hears them about its own file. So what counts is whose claim stands.
+        standing = _read_claim(store, ref)
+        if standing is None:
+            raise
+        return standing.owner == mine.owner
 
     return True
 
@@ -67,12 +74,17 @@ def _upload(store: ModelStore, folder: Path, ref: ModelRef) -> None:
 
 
 def _claimed_at(store: ModelStore, ref: ModelRef) -> float:
+    claim = _read_claim(store, ref)
+    # Neither published nor claimed: somebody else's files, which are never old enough to be removed.
+    return math.inf if claim is None else claim.claimed_at
+
+
+def _read_claim(store: ModelStore, ref: ModelRef) -> _Claim | None:
     with store.reaching():
         try:
-            return msgspec.json.decode(store.file_system.cat_file(_claim_path(store, ref)), type=_Claim).claimed_at
+            return msgspec.json.decode(store.file_system.cat_file(_claim_path(store, ref)), type=_Claim)
         except (FileNotFoundError, msgspec.MsgspecError):
-            # NOTE: neither published nor claimed: somebody else's files, which are not ours to remove.
-            return math.inf
+            return None
 
 
 def _claim_path(store: ModelStore, ref: ModelRef) -> str:
