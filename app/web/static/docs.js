@@ -7,5 +7,7 @@ window.addEventListener("load", () => {
     displayRequestDuration: true,
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
+    // By default the page asks a validator on the internet.
+    validatorUrl: null,
   });
 });
