@@ -63,5 +63,4 @@ def _is_worth_a_test(source: SourceFile) -> bool:
 
 def _mirror(path: str) -> str:
     folder, _, name = path.rpartition("/")
-    name = name.replace("__main__", "main")
     return f"{UNIT}{folder}/test_{name}" if folder else f"{UNIT}test_{name}"
