@@ -1,6 +1,7 @@
 """What every runner needs in memory, imported once by the forkserver so that its children share the pages.
 
-Runs no operation and starts no thread: a thread pool that is started before a fork is dead in the child.
+Runs no operation and starts no thread: a thread pool that is started before a fork is dead in the child. (numpy's
+OpenBLAS starts one on import, and sets it up again after a fork.)
 """
 
 import msgspec

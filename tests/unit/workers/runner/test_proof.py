@@ -127,11 +127,8 @@ def test_a_changed_artifact_is_not_even_opened(tmp_path: Path) -> None:
 
 def test_a_model_that_raises_on_its_own_signature_is_refused(tmp_path: Path) -> None:
     wide = [TensorSpec(name="image", datatype="FP32", shape=[-1, 1, 8, 8])]
-    manifest = msgspec.structs.replace(
-        colour_manifest(),
-        inputs=wide,
-        preprocessing=Preprocessing(mode="L", steps=colour_manifest().preprocessing.steps),
-    )
+    grey = Preprocessing(mode="L", steps=colour_manifest().preprocessing.steps)
+    manifest = colour_manifest(inputs=wide, preprocessing=grey)
 
     with pytest.raises(SignatureMismatch, match="scores"):
         load_and_prove(published(tmp_path, samples=None, manifest=manifest))

@@ -206,6 +206,7 @@ def test_pillows_remarks_are_silenced(recwarn: pytest.WarningsRecorder) -> None:
 
 
 @pytest.mark.needs_data
+@pytest.mark.skipif("GALLEY_DATA" not in os.environ, reason="GALLEY_DATA is not set")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_hostile_files_answer_as_their_index_says(subtests: pytest.Subtests) -> None:
     folder = Path(os.environ["GALLEY_DATA"]) / "images-hostile"

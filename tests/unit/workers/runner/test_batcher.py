@@ -1,0 +1,169 @@
+"""Admission and continuous batching, step by step on one thread: what is sent, refused, dropped, and when."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RunnerReply, decode_reply
+from model_store.model_ref import ModelRef
+from tests.factories.pictures import plain_picture
+from tests.factories.waiting import wait_until
+from tests.unit.workers.runner.test_batch import make_runner
+from workers.runner.batcher import Batcher
+from workers.runner.metrics import RunnerMetrics
+from workers.runner.plan import ExecutionPlan
+from workers.runner.row_queue import RowQueue
+
+PLAN = ExecutionPlan(is_heavy=True, threads=1, cores=1, batch_limit=4, row_cost_s=0.01)
+PICTURE = plain_picture((1, 2, 3))
+# Not a PNG: it does not count as quick, so the crew prepares it.
+SLOW_PICTURE = plain_picture((1, 2, 3), kind="BMP")
+
+
+class Bench:
+    """A batcher whose answers are kept instead of sent."""
+
+    def __init__(self, folder: Path, *, plan: ExecutionPlan = PLAN, capacity: int = 10) -> None:
+        self.sent: list[RunnerReply] = []
+        self.batcher = Batcher(
+            make_runner(folder),
+            plan,
+            RowQueue(capacity),
+            RunnerMetrics(ModelRef("bench", 1)),
+            send=lambda _identity, frames: self.sent.append(decode_reply(frames[0])),
+            wake=lambda: None,
+        )
+
+    def submit(self, rows: int, *, left_s: float = 60.0, lane: Lane = Lane.INTERACTIVE, data: bytes = PICTURE) -> None:
+        """Submit a call of so many rows."""
+        request = InferRequest(call_id=len(self.sent), deadline=time.monotonic() + left_s, lane=lane)
+        self.batcher.submit(b"caller", request, [data] * rows)
+
+    def pump_until(self, answers: int) -> None:
+        """Pump until so many answers were sent."""
+        wait_until(lambda: self.batcher.pump() or len(self.sent) >= answers)
+
+    def codes(self) -> list[str]:
+        """Return the codes of refusals, empty for answers."""
+        return [reply.code if isinstance(reply, Refusal) else "" for reply in self.sent]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.batcher.abandon()
+    bench.batcher.close()
+
+
+def test_takes_what_fits_and_refuses_the_rest(bench: Bench) -> None:
+    bench.submit(6)
+    bench.submit(4)
+    bench.submit(1)
+
+    assert bench.codes() == ["queue_full"]
+    assert bench.batcher.queued_rows == 10
+    bench.pump_until(3)
+    assert bench.codes() == ["queue_full", "", ""]
+    assert bench.batcher.queued_rows == 0
+
+
+def test_a_full_queue_says_when_there_will_be_room(bench: Bench) -> None:
+    bench.batcher.row_cost_s = 2.0
+    bench.submit(8)
+    bench.submit(5)
+
+    refusal = bench.sent[0]
+    assert isinstance(refusal, Refusal)
+    assert refusal.retry_after_s == pytest.approx(3 * 2.0)
+
+
+def test_a_deadline_that_cannot_be_met_is_refused_at_once(bench: Bench) -> None:
+    bench.batcher.row_cost_s = 2.0
+    bench.submit(5, left_s=60.0)
+    bench.submit(1, left_s=4.0)
+
+    refusal = bench.sent[0]
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "queue_full"
+    assert refusal.retry_after_s == pytest.approx(10.0 - 4.0, abs=0.5)
+
+
+def test_an_empty_runner_tries_whatever_the_deadline(bench: Bench) -> None:
+    bench.batcher.row_cost_s = 100.0
+    bench.submit(1, left_s=5.0)
+    bench.pump_until(1)
+
+    assert bench.codes() == [""]
+
+
+def test_rows_of_the_batch_lane_do_not_speak_against_interactive_ones(bench: Bench) -> None:
+    bench.batcher.row_cost_s = 2.0
+    bench.submit(5, lane=Lane.BATCH)
+    bench.submit(1, left_s=4.0, lane=Lane.INTERACTIVE)
+    bench.submit(1, left_s=4.0, lane=Lane.BATCH)
+
+    assert bench.codes() == ["queue_full"]
+
+
+def test_what_expires_while_it_waits_is_dropped_before_work(bench: Bench) -> None:
+    bench.submit(2, left_s=0.05)
+    expires_at = time.monotonic() + 0.05
+    wait_until(lambda: time.monotonic() > expires_at)
+
+    bench.batcher.pump()
+
+    assert bench.codes() == ["deadline_exceeded"]
+    assert bench.batcher.queued_rows == 0
+
+
+def test_expired_calls_make_room(bench: Bench) -> None:
+    bench.submit(10, left_s=0.02)
+    wait_until(lambda: bench.submit(1) or "deadline_exceeded" in bench.codes())
+
+    assert bench.codes()[-1] == "deadline_exceeded"
+    assert bench.batcher.queued_rows == 1
+
+
+@pytest.mark.parametrize("picture", [PICTURE, SLOW_PICTURE], ids=["quick", "slow"])
+def test_light_models_compute_here(tmp_path: Path, picture: bytes) -> None:
+    bench = Bench(tmp_path, plan=replace(PLAN, is_heavy=False))
+    for _ in range(3):
+        bench.submit(3, data=picture)
+    bench.pump_until(3)
+    bench.batcher.close()
+
+    assert bench.codes() == ["", "", ""]
+    assert bench.batcher.queued_rows == 0
+
+
+def test_a_row_costs_what_was_measured(bench: Bench) -> None:
+    bench.batcher.row_cost_s = 100.0
+    bench.submit(4)
+    bench.pump_until(1)
+
+    assert 50.0 < bench.batcher.row_cost_s < 100.0
+
+
+def test_closing_answers_what_was_begun_and_refuses_what_waits(bench: Bench) -> None:
+    bench.submit(2)
+    bench.batcher.pump()
+    bench.submit(4)
+
+    bench.batcher.abandon()
+    bench.batcher.close()
+
+    assert sorted(bench.codes()) == ["", "draining"]
+
+
+def test_times_are_part_of_the_answer(bench: Bench) -> None:
+    bench.submit(1)
+    bench.pump_until(1)
+
+    reply = bench.sent[0]
+    assert isinstance(reply, InferReply)
+    assert reply.compute_s > 0.0
+    assert reply.queue_s >= 0.0
