@@ -11,6 +11,10 @@ PROVEN_ELSEWHERE: dict[str, str] = {
     "app/infra/redis.py": "tests/integration/test_redis.py",
     "app/inference/directory_publisher.py": "tests/integration/test_directory.py",
     "app/inference/directory_reader.py": "tests/integration/test_directory.py",
+    "deploy/stack/__main__.py": "tests/e2e/test_endings.py",
+    "deploy/stack/access_token.py": "tests/e2e/test_first_light.py",
+    "deploy/stack/demo.py": "tests/e2e/test_first_light.py",
+    "deploy/stack/launcher.py": "tests/e2e/test_endings.py",
     "workers/controller/controller.py": "tests/integration/test_controller.py",
     "workers/controller/desired.py": "tests/integration/test_desired.py",
     "workers/controller/fleet.py": "tests/integration/test_fleet.py",
@@ -63,4 +67,5 @@ def _is_worth_a_test(source: SourceFile) -> bool:
 
 def _mirror(path: str) -> str:
     folder, _, name = path.rpartition("/")
+    name = name.replace("__main__", "main")
     return f"{UNIT}{folder}/test_{name}" if folder else f"{UNIT}test_{name}"
