@@ -19,7 +19,7 @@ from model_store.model_ref import ModelRef
 MAX_WAITERS = 256
 # How long a load takes when no earlier one of the version was measured.
 USUAL_LOAD_S = 3.0
-FAILED_RETRY_S = 10.0
+FAILED_RETRY_S = 5.0
 
 
 class InferAnswer(Struct, frozen=True, kw_only=True):

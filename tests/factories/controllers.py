@@ -64,6 +64,10 @@ class ControllerStage:
         assert self._controller is not None
         return self._controller.pid
 
+    def controller_children(self) -> list[psutil.Process]:
+        """Return the processes that the running controller started itself: its forkserver and Python's tracker."""
+        return psutil.Process(self.controller_pid).children()
+
     def start_controller(self) -> None:
         """Start a controller; returns at once."""
         with self.log.open("ab") as log:

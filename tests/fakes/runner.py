@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import zmq
 
@@ -22,7 +23,7 @@ def reverse_rows(request: RunnerRequest, rows: Sequence[bytes]) -> Answer:
 class FakeRunner:
     """A ROUTER socket on a thread. `answer` returns the reply to a request, or None to leave it open."""
 
-    def __init__(self, address: str, answer: Callable[[RunnerRequest, Sequence[bytes]], Answer] = reverse_rows) -> None:
+    def __init__(self, address: str, answer: Callable[..., Answer] = reverse_rows) -> None:
         self.address = address
         self.answer = answer
         self.requests: list[RunnerRequest] = []
@@ -35,9 +36,9 @@ class FakeRunner:
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
-    def record(self, **changes: object) -> RunnerRecord:
+    def record(self, **changes: Any) -> RunnerRecord:
         """Return what the directory says of it: READY, version 1 of `digits`."""
-        fields = {"name": "digits", "version": 1, "digest": "0" * 64, "state": RunnerState.READY}
+        fields: dict[str, Any] = {"name": "digits", "version": 1, "digest": "0" * 64, "state": RunnerState.READY}
         return RunnerRecord(**{**fields, "address": self.address, "pid": 1, "host": "here", **changes})
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.inference.messages import RunnerState
@@ -77,6 +78,19 @@ def test_killed_controller_costs_nothing_and_its_successor_adopts(stage: Control
 
     assert (adopted.pid, adopted.address, adopted.digest) == (before.pid, before.address, before.digest)
     assert (outcome.wrong, outcome.failures) == (0, {})
+
+
+def test_forkserver_of_a_killed_controller_ends_and_its_runners_live(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    forkservers = [child for child in stage.controller_children() if "forkserver" in " ".join(child.cmdline())]
+    assert len(forkservers) == 1
+
+    stage.kill_controller()
+    wait_until(lambda: not _is_running(forkservers[0]))
+
+    assert before.pid in stage.runner_pids()
+    stage.start_controller()
+    assert stage.wait_ready(ref).pid == before.pid
 
 
 def test_runner_that_died_without_a_controller_is_replaced(stage: ControllerStage, ref: ModelRef) -> None:
@@ -170,6 +184,10 @@ def test_stopped_controller_drains_all_runners(stage: ControllerStage, ref: Mode
     assert runners == set()
     assert outcome.wrong == 0
     assert set(outcome.failures) <= {"model_loading"}
+
+
+def _is_running(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _socket_exists(address: str) -> bool:

@@ -39,9 +39,9 @@ def parts(server: RedisServer, tmp_path: Path) -> Iterator[WorkerParts]:
 
 @pytest.fixture
 def release(parts: WorkerParts, tmp_path: Path) -> Callable[..., ModelRef]:
-    def release(execution: str = "online", **options: bool) -> ModelRef:
+    def release(execution: str = "online", *, pin: bool = False) -> ModelRef:
         draft = make_draft(tmp_path, manifest=make_manifest(execution=execution))
-        return parts.releases.release(draft, prove=accept, by="test", **options)
+        return parts.releases.release(draft, prove=accept, by="test", pin=pin)
 
     return release
 

@@ -80,10 +80,12 @@ def test_snapshot_published_earlier_is_read_at_the_start(publisher: DirectoryPub
 
 def test_change_is_heard(publisher: DirectoryPublisher, reader: DirectoryReader) -> None:
     wait_until(lambda: reader.is_connected)
-    for state in (RunnerState.LOADING, RunnerState.READY):
-        published = snapshot(state)
-        publisher.publish(published)
-        wait_until(lambda published=published: reader.snapshot == published)
+    loading, ready = snapshot(RunnerState.LOADING), snapshot(RunnerState.READY)
+
+    publisher.publish(loading)
+    wait_until(lambda: reader.snapshot == loading)
+    publisher.publish(ready)
+    wait_until(lambda: reader.snapshot == ready)
 
 
 def test_last_snapshot_is_kept_while_redis_is_away_and_replaced_after(
@@ -152,7 +154,7 @@ def test_waiting_ends_at_the_deadline(reader: DirectoryReader) -> None:
 
 
 def test_wish_is_recorded_and_told_once_a_second(client: redis.Redis, reader: DirectoryReader) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as listener:
+    with client.pubsub(ignore_subscribe_messages=True) as listener:  # type: ignore[no-untyped-call]
         listener.subscribe(WANTED_CHANNEL)
         listener.get_message(timeout=5)
         for _ in range(10):

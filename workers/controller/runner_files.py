@@ -41,7 +41,8 @@ class RunnerFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever can write to a socket can have the model run.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new_address(self) -> str:
         """Return an address no runner ever had."""

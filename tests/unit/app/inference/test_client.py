@@ -7,14 +7,7 @@ from typing import Any
 import gevent
 import pytest
 
-from app.errors import (
-    DeadlineExceeded,
-    GalleyError,
-    ModelFailed,
-    ModelLoading,
-    QueueFull,
-    RunnerLost,
-)
+from app.errors import DeadlineExceeded, GalleyError, ModelFailed, ModelLoading, QueueFull, RunnerLost
 from app.inference.client import USUAL_LOAD_S, InferAnswer, InferenceClient
 from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RowFailure, RunnerState
 from model_store.model_ref import ModelRef
@@ -39,6 +32,14 @@ def client(directory: FakeDirectory) -> Iterator[InferenceClient]:
     client.close()
 
 
+@pytest.fixture
+def runner(directory: FakeDirectory, start_runner: Start) -> FakeRunner:
+    """The one runner that the directory knows."""
+    runner = start_runner("a")
+    directory.show(runner.record())
+    return runner
+
+
 def infer(client: InferenceClient, *, within_s: float = 10.0, **options: Any) -> InferAnswer:
     return client.infer(REF, ROWS, **{"parameters": {}, "deadline": time.monotonic() + within_s, **options})
 
@@ -54,20 +55,14 @@ def never(_request: InferRequest, _rows: Sequence[bytes]) -> Answer:
     return None
 
 
-def test_rows_come_back_in_order(client: InferenceClient, directory: FakeDirectory, start_runner: Start) -> None:
-    runner = start_runner("a")
-    directory.show(runner.record())
-
+def test_rows_come_back_in_order(client: InferenceClient, runner: FakeRunner) -> None:
     answer = infer(client)
 
     assert answer.rows == [b"cba", b"ed"]
     assert (answer.queue_s, answer.compute_s, answer.runner) == (0.25, 0.5, runner.record())
 
 
-def test_options_reach_the_runner(client: InferenceClient, directory: FakeDirectory, start_runner: Start) -> None:
-    runner = start_runner("a")
-    directory.show(runner.record())
-
+def test_options_reach_the_runner(client: InferenceClient, runner: FakeRunner) -> None:
     infer(client, parameters={"top_k": 3}, lane=Lane.BATCH, request_id="r-1")
 
     (request,) = runner.requests
@@ -75,22 +70,14 @@ def test_options_reach_the_runner(client: InferenceClient, directory: FakeDirect
     assert (request.parameters, request.lane, request.request_id) == ({"top_k": 3}, Lane.BATCH, "r-1")
 
 
-def test_failed_rows_stand_where_they_were(
-    client: InferenceClient, directory: FakeDirectory, start_runner: Start
-) -> None:
-    runner = start_runner("a")
-    directory.show(runner.record())
+def test_failed_rows_stand_where_they_were(client: InferenceClient, runner: FakeRunner) -> None:
     failure = RowFailure(row=1, code="unreadable_image", detail="No.")
     runner.answer = lambda request, _: (InferReply(call_id=request.call_id, failures=[failure]), [b"fine", b""])
 
     assert infer(client).rows == [b"fine", failure]
 
 
-def test_answer_of_another_length_is_the_models_fault(
-    client: InferenceClient, directory: FakeDirectory, start_runner: Start
-) -> None:
-    runner = start_runner("a")
-    directory.show(runner.record())
+def test_answer_of_another_length_is_the_models_fault(client: InferenceClient, runner: FakeRunner) -> None:
     runner.answer = lambda request, _: (InferReply(call_id=request.call_id), [b"only one"])
 
     with pytest.raises(ModelFailed):
@@ -133,38 +120,24 @@ def test_runner_that_is_not_ready_is_not_asked(
     [("queue_full", QueueFull), ("model_loading", ModelLoading), ("model_failed", ModelFailed), ("?", ModelFailed)],
 )
 def test_refusal_becomes_its_error(
-    code: str,
-    error: type[GalleyError],
-    client: InferenceClient,
-    directory: FakeDirectory,
-    start_runner: Start,
+    code: str, error: type[GalleyError], client: InferenceClient, runner: FakeRunner
 ) -> None:
-    runner = start_runner("a")
     runner.answer = refuse(code)
-    directory.show(runner.record())
 
     with pytest.raises(error):
         infer(client)
 
 
-def test_refusal_says_when_to_come_again(
-    client: InferenceClient, directory: FakeDirectory, start_runner: Start
-) -> None:
-    runner = start_runner("a")
+def test_refusal_says_when_to_come_again(client: InferenceClient, runner: FakeRunner) -> None:
     runner.answer = refuse("queue_full")
-    directory.show(runner.record())
 
     with pytest.raises(QueueFull) as caught:
         infer(client)
     assert caught.value.retry_after_s == 7.0
 
 
-def test_refused_deadline_names_the_callers_limit(
-    client: InferenceClient, directory: FakeDirectory, start_runner: Start
-) -> None:
-    runner = start_runner("a")
+def test_refused_deadline_names_the_callers_limit(client: InferenceClient, runner: FakeRunner) -> None:
     runner.answer = refuse("deadline_exceeded")
-    directory.show(runner.record())
 
     with pytest.raises(DeadlineExceeded, match="within 10 s"):
         infer(client)
@@ -218,7 +191,7 @@ def test_runner_known_to_be_dead_is_not_asked_again(
     directory.show(dead.record())
     infer(client)
     dead.close()
-    wait_until(lambda: client.unusable(), sleep=gevent.sleep)
+    wait_until(client.unusable, sleep=gevent.sleep)
     directory.waiting_brings = [dead.record(), later.record()]
 
     assert infer(client).runner.address == later.address
@@ -235,10 +208,8 @@ def test_rows_that_never_left_wait_for_another_runner(
     assert infer(client).runner.address == later.address
 
 
-def test_late_answer_is_not_waited_for(client: InferenceClient, directory: FakeDirectory, start_runner: Start) -> None:
-    runner = start_runner("a")
+def test_late_answer_is_not_waited_for(client: InferenceClient, runner: FakeRunner) -> None:
     runner.answer = never
-    directory.show(runner.record())
 
     with pytest.raises(DeadlineExceeded):
         infer(client, within_s=0.05)
@@ -290,10 +261,8 @@ def test_connections_of_forgotten_runners_are_closed(
     assert client.connection_count == 1
 
 
-def test_closing_ends_waiting_calls(client: InferenceClient, directory: FakeDirectory, start_runner: Start) -> None:
-    runner = start_runner("a")
+def test_closing_ends_waiting_calls(client: InferenceClient, runner: FakeRunner) -> None:
     runner.answer = never
-    directory.show(runner.record())
     waiting = gevent.spawn(infer, client)
     _wait_asked(runner)
 

@@ -1,6 +1,7 @@
 """Version folders, fetched in the background."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -11,7 +12,6 @@ from app.errors import StoreUnreachable
 from app.services.releases import DesiredVersion
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore
-from tests.factories.waiting import wait_until
 from workers.controller.folders import VersionFolders
 
 VERSION = DesiredVersion(ref=ModelRef("digits", 1), digest="0" * 64)
@@ -76,6 +76,8 @@ def test_failed_fetch_is_told_and_begun_again(folders: VersionFolders, store: Sl
 
 
 def take_patiently(folders: VersionFolders) -> Path:
-    taken: list[Path] = []
-    wait_until(lambda: taken.append(folder) is None if (folder := folders.take(VERSION)) else False)
-    return taken[0]
+    deadline = time.monotonic() + 10
+    while (folder := folders.take(VERSION)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return folder

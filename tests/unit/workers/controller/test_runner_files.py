@@ -1,6 +1,7 @@
 """Notes of runners on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def files(tmp_path: Path) -> RunnerFiles:
 
 
 def make_note(files: RunnerFiles, **changes: int) -> RunnerNote:
-    fields = {"name": "digits", "digest": "0" * 64, "address": files.new_address(), "started_at": 1.5}
+    fields: dict[str, Any] = {"name": "digits", "digest": "0" * 64, "address": files.new_address(), "started_at": 1.5}
     return RunnerNote(**{**fields, "version": 3, **changes})
 
 

@@ -1,5 +1,6 @@
 """One runner as the controller sees it."""
 
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -16,14 +17,14 @@ NOTE = RunnerNote(name="digits", version=3, digest="0" * 64, address="ipc:///a.s
 
 @pytest.fixture
 def process() -> mock.Mock:
-    process = mock.create_autospec(RunnerProcess, instance=True)
+    process: mock.Mock = mock.create_autospec(RunnerProcess, instance=True)
     process.pid = 7
     return process
 
 
 @pytest.fixture
 def contact() -> mock.Mock:
-    contact = mock.create_autospec(RunnerContact, instance=True)
+    contact: mock.Mock = mock.create_autospec(RunnerContact, instance=True)
     contact.silent_s = 0.0
     contact.read.return_value = None
     return contact
@@ -34,8 +35,8 @@ def runner(process: mock.Mock, contact: mock.Mock) -> WatchedRunner:
     return WatchedRunner(NOTE, process, contact)
 
 
-def say(runner: WatchedRunner, contact: mock.Mock, state: RunnerState, **changes: object) -> bool:
-    fields = {"name": "digits", "version": 3, "digest": "0" * 64, "pid": 7}
+def say(runner: WatchedRunner, contact: mock.Mock, state: RunnerState, **changes: Any) -> bool:
+    fields: dict[str, Any] = {"name": "digits", "version": 3, "digest": "0" * 64, "pid": 7}
     contact.read.return_value = RunnerStatus(**{**fields, "call_id": 1, "state": state, **changes})
     return runner.hear()
 

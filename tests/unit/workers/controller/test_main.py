@@ -1,11 +1,15 @@
 """The controller as a process: its lock and its settings."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.factories.settings import make_settings
 from workers.controller.__main__ import main, take_lock
+
+ROOT = Path(__file__).parents[4]
 
 
 def test_only_one_controller_holds_the_lock(tmp_path: Path) -> None:
@@ -26,3 +30,9 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     assert main() == 2
     assert "HEARTBEAT_S" in capsys.readouterr().err
+
+
+def test_controller_is_free_of_torch() -> None:
+    program = "import sys, workers.controller.__main__; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
