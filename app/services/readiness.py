@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from app.db.migrate import is_migrated
+from app.db.migrate import current_revision, newest_revision
 from app.db.session import Database
 from app.errors import GalleyError
 from app.inference.directory import DirectorySnapshot
@@ -49,8 +50,11 @@ def _ask(check: Check) -> PartState:
 def database_check(database: Database) -> Check:
     """Return the check that the database answers and has the schema this code needs."""
 
+    # Reading all revisions takes milliseconds, and they do not change under a running process.
+    newest = cache(newest_revision)
+
     def check() -> str:
-        return "" if is_migrated(database) else "The database is not migrated; run `make db`."
+        return "" if current_revision(database) == newest() else "The database is not migrated; run `make db`."
 
     return check
 
