@@ -85,7 +85,7 @@ class InferenceClient:
             parameters=parameters or {},
             lane=lane,
             request_id=request_id,
-            limit_s=round(deadline - time.monotonic(), 2),
+            limit_s=max(0.0, round(deadline - time.monotonic(), 2)),
         )
         self._prune()
         return self._ask_twice(call)

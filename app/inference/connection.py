@@ -72,7 +72,7 @@ class RunnerConnection:
             self._send(request, rows)
             if not pending.ready() and pending.wait(max(0.0, request.deadline - started)) is None:
                 self._check_alive()
-                raise DeadlineExceeded(round(request.deadline - started, 2))
+                raise DeadlineExceeded(max(0.0, round(request.deadline - started, 2)))
             reply: Reply = pending.get()
             return reply
         finally:

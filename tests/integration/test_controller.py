@@ -57,6 +57,16 @@ def test_killed_runner_costs_only_what_it_held(stage: ControllerStage, ref: Mode
     assert outcome.longest_gap_s < BACK_S
 
 
+def test_terminated_runner_costs_nothing(stage: ControllerStage, ref: ModelRef) -> None:
+    before = stage.wait_ready(ref)
+    with calling(ref, stage.environment, count=CALLERS) as callers:
+        os.kill(before.pid, signal.SIGTERM)
+        stage.wait_ready(ref, but_not=before.pid)
+        outcome = callers.finish()
+
+    assert (outcome.wrong, outcome.failures) == (0, {})
+
+
 def test_runner_killed_again_and_again_waits_longer(stage: ControllerStage, ref: ModelRef) -> None:
     first = stage.wait_ready(ref)
     os.kill(first.pid, signal.SIGKILL)
