@@ -68,17 +68,24 @@ class BatchRunner:
     def _answer_group(self, group: list[Work]) -> None:
         try:
             answers = self._run([work.prepared for work in group if work.prepared is not None])
-        except (ModelFailed, SignatureMismatch) as err:
+        except Exception as err:  # noqa: BLE001 - _blame() logs what is no error of the model
+            # The same line of defence. One of them is to blame; alone, the others do not pay for it.
             if len(group) == 1:
-                group[0].answer = err if isinstance(err, ModelFailed) else ModelFailed(err.detail)
+                group[0].answer = self._blame(err)
                 return
-            # One of them is to blame; alone, the others do not pay for it.
             for work in group:
                 self._answer_group([work])
             return
 
         for work, answer in zip(group, answers, strict=True):
             work.answer = answer
+
+    def _blame(self, err: Exception) -> ModelFailed:
+        if isinstance(err, ModelFailed | SignatureMismatch):
+            return ModelFailed(err.detail)
+
+        logger.error("answering a row of %s failed", self._model.manifest.name, exc_info=err)
+        return ModelFailed("The row could not be answered.")
 
     def _run(self, rows: list[PreparedRow]) -> list[bytes | GalleyError]:
         with torch.inference_mode():

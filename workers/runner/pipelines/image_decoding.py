@@ -44,12 +44,12 @@ _UPRIGHT = {
 Image.MAX_IMAGE_PIXELS = None
 
 
-def decode_image(data: bytes, *, mode: Literal["RGB", "L"], max_pixels: int) -> Image.Image:
-    """Return the first frame, turned as EXIF says, in `mode`; transparency lies on white.
+def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Return the picture as its header tells it: its size is known and checked, no pixel was decoded.
 
     :raises UnsupportedImage: when the bytes are of no accepted format.
-    :raises ImageTooLarge: when the header claims more than `max_pixels`; no pixel was decoded.
-    :raises UnreadableImage: when they are broken.
+    :raises ImageTooLarge: when the header claims more than `max_pixels`.
+    :raises UnreadableImage: when the header is broken.
     """
     if not data:
         raise UnreadableImage("it has no bytes")
@@ -58,6 +58,14 @@ def decode_image(data: bytes, *, mode: Literal["RGB", "L"], max_pixels: int) -> 
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(width, height, max_pixels)
+    return image
+
+
+def decode_image(image: Image.Image, *, mode: Literal["RGB", "L"]) -> Image.Image:
+    """Decode an opened picture: its first frame, turned as EXIF says, in `mode`; transparency lies on white.
+
+    :raises UnreadableImage: when its data is broken.
+    """
     try:
         image.load()
         return _to_mode(_turn_upright(image), mode)

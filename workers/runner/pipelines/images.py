@@ -1,6 +1,8 @@
 """The image classification pipeline: file bytes → picture → tensor → scores → labels."""
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 
@@ -13,10 +15,14 @@ from app.scenarios.images import TASK, ImageAnswer, ImageParameters, LabelScore,
 from model_store.manifest import Manifest
 from workers.runner.loaded_model import check_tensor
 from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow
-from workers.runner.pipelines.image_decoding import decode_image, is_small_png
+from workers.runner.pipelines.image_decoding import decode_image, is_small_png, open_image
 from workers.runner.pipelines.registry import register
 from workers.runner.pipelines.transforms import build_transform
 
+# Decoding takes up to twelve bytes a pixel for a moment. Pictures over this size take turns, so that the peak is that
+# of one of them, however many threads decode.
+LARGE_PIXELS = 8_000_000
+_LARGE = threading.Lock()
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda logits: torch.softmax(logits, dim=1),
     "sigmoid": lambda logits: logits.sigmoid(),
@@ -44,9 +50,10 @@ class ImagePipeline(Pipeline):
 
     def prepare(self, data: bytes, parameters: ImageParameters) -> PreparedRow:
         """Decode one file and preprocess it; the context is the picture's size."""
-        mode = self.manifest.preprocessing.mode
-        picture = decode_image(data, mode=mode, max_pixels=self.limits.max_image_pixels)
-        tensor = self._transform(picture)
+        opened = open_image(data, max_pixels=self.limits.max_image_pixels)
+        with _LARGE if opened.width * opened.height > LARGE_PIXELS else nullcontext():
+            picture = decode_image(opened, mode=self.manifest.preprocessing.mode)
+            tensor = self._transform(picture)
         try:
             check_tensor(self.manifest.inputs[0], tensor.unsqueeze(0))
         except SignatureMismatch as err:

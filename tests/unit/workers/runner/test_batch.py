@@ -28,6 +28,11 @@ class Broken(ImagePipeline):
             raise KeyError("bug")
         return super().prepare(data, parameters)
 
+    def encode(self, rows: Any, outputs: Any) -> Any:
+        if any(row.context == (66, 6) for row in rows):
+            raise ZeroDivisionError("bug")
+        return super().encode(rows, outputs)
+
 
 def make_runner(folder: Path, module: nn.Module | None = None, **changes: Any) -> BatchRunner:
     """Return a batch runner of a tiny model."""
@@ -91,6 +96,12 @@ def test_bad_rows_fail_alone(tmp_path: Path) -> None:
     works = run(make_runner(tmp_path), [b"nothing", good, b"bug", good])
 
     assert codes(works) == ["unsupported_image", "", "model_failed", ""]
+
+
+def test_a_bug_in_encoding_fails_its_row_alone(tmp_path: Path) -> None:
+    good, bad = plain_picture((1, 2, 3)), plain_picture((1, 2, 3), size=(66, 6))
+
+    assert codes(run(make_runner(tmp_path), [good, bad, good])) == ["", "model_failed", ""]
 
 
 def test_the_row_a_model_raises_on_fails_alone(tmp_path: Path) -> None:

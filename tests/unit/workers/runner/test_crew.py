@@ -24,7 +24,12 @@ def test_a_thread_is_idle_again_once_its_result_was_collected(crew: Crew[int]) -
 
     may_end.set()
     results: list[int] = []
-    wait_until(lambda: results.extend(crew.collect()) or results)
+
+    def collect() -> bool:
+        results.extend(crew.collect())
+        return bool(results)
+
+    wait_until(collect)
     assert (results, crew.idle, crew.is_busy) == ([1], 2, False)
 
 

@@ -113,7 +113,7 @@ def test_a_module_without_forward_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", Layout)
 def test_a_module_saved_in_training_mode_is_evaluated(tmp_path: Path, layout: Layout) -> None:
     module = torch.nn.Sequential(torch.nn.Dropout(0.9), ColourModel()).train()
-    torch.jit.script(module).save(str(tmp_path / ARTIFACT_FILE))
+    torch.jit.save(torch.jit.script(module), str(tmp_path / ARTIFACT_FILE))
 
     model = load_model(tmp_path, colour_manifest(), layout=layout)
 
@@ -121,6 +121,7 @@ def test_a_module_saved_in_training_mode_is_evaluated(tmp_path: Path, layout: La
 
 
 def test_a_frozen_archive_loads_too(tmp_path: Path) -> None:
-    torch.jit.freeze(torch.jit.script(ColourModel().eval())).save(str(tmp_path / ARTIFACT_FILE))
+    frozen = torch.jit.freeze(torch.jit.script(ColourModel().eval()))
+    torch.jit.save(frozen, str(tmp_path / ARTIFACT_FILE))
 
     assert load_model(tmp_path, colour_manifest()).forward([torch.ones(1, 3, 8, 8)])[0].tolist() == [[10.0] * 3]

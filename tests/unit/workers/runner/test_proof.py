@@ -46,7 +46,8 @@ class ConvolvesThenViews(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         product = self.busy @ self.busy @ self.busy @ self.busy
-        return self.conv(image).view(image.shape[0], 3, 64).mean(dim=2) * product[0, 0]
+        planes: Tensor = self.conv(image)
+        return planes.view(image.shape[0], 3, 64).mean(dim=2) * product[0, 0]
 
 
 def test_a_good_version_is_loaded_and_measured(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import csv
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,15 +12,20 @@ from PIL import Image, features
 
 from app.errors import ImageTooLarge, InputError, UnreadableImage, UnsupportedImage
 from tests.factories.pictures import encoded
-from workers.runner.pipelines.image_decoding import decode_image, is_small_png, silence_pillow
+from workers.runner.pipelines.image_decoding import decode_image, is_small_png, open_image, silence_pillow
 
 LIMIT = 50_000_000
 ORIENTATION = 0x0112
 
 
+def decoded(data: bytes, mode: Literal["RGB", "L"] = "RGB") -> Image.Image:
+    """Open and decode."""
+    return decode_image(open_image(data, max_pixels=LIMIT), mode=mode)
+
+
 def pixel(data: bytes, at: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
     """Decode to RGB and return one pixel."""
-    value = decode_image(data, mode="RGB", max_pixels=LIMIT).getpixel(at)
+    value = decoded(data).getpixel(at)
     assert isinstance(value, tuple)
     return value
 
@@ -75,7 +80,7 @@ def test_every_mode_becomes_the_colour_a_viewer_shows(
 def test_wide_values_beyond_sixteen_bits_are_stretched() -> None:
     values = np.array([[0, 500_000], [1_000_000, 1_000_000]], dtype=np.int32)
 
-    grey = decode_image(encoded(Image.fromarray(values), "TIFF"), mode="L", max_pixels=LIMIT)
+    grey = decoded(encoded(Image.fromarray(values), "TIFF"), "L")
 
     assert list(grey.tobytes()) == [0, 128, 255, 255]
 
@@ -83,7 +88,7 @@ def test_wide_values_beyond_sixteen_bits_are_stretched() -> None:
 def test_not_a_number_is_black_and_one_flat_value_is_fine() -> None:
     values = np.array([[np.nan, np.inf], [-np.inf, -7.0]], dtype=np.float32)
 
-    grey = decode_image(encoded(Image.fromarray(values), "TIFF"), mode="L", max_pixels=LIMIT)
+    grey = decoded(encoded(Image.fromarray(values), "TIFF"), "L")
 
     assert list(grey.tobytes()) == [255, 255, 255, 0]
 
@@ -104,7 +109,7 @@ def test_a_transparent_colour_of_rgb_lies_on_white() -> None:
 
 
 def test_decodes_to_grey() -> None:
-    grey = decode_image(encoded(Image.new("RGB", (4, 4), "white"), "PNG"), mode="L", max_pixels=LIMIT)
+    grey = decoded(encoded(Image.new("RGB", (4, 4), "white"), "PNG"), "L")
 
     assert (grey.mode, grey.getpixel((0, 0))) == ("L", 255)
 
@@ -120,7 +125,7 @@ def test_stands_upright_whatever_exif_says(orientation: int, kind: str) -> None:
 
     data = encoded(turned_away(upright, orientation), kind, exif=exif, **({"quality": 95} if kind == "WEBP" else {}))
 
-    image = decode_image(data, mode="RGB", max_pixels=LIMIT)
+    image = decoded(data)
     assert image.size == (40, 20)
     assert is_near(pixel(data, (5, 3)), (255, 0, 0), tolerance=40)
     assert is_near(pixel(data, (35, 15)), (0, 0, 255), tolerance=40)
@@ -154,13 +159,13 @@ def test_reads_the_first_frame() -> None:
 )
 def test_other_formats_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="JPEG, PNG"):
-        decode_image(data, mode="RGB", max_pixels=LIMIT)
+        decoded(data)
 
 
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "SGI", "PCX", "JPEG2000", "DDS"])
 def test_formats_that_pillow_could_read_are_not_tried(kind: str) -> None:
     with pytest.raises(UnsupportedImage):
-        decode_image(encoded(Image.new("RGB", (16, 16)), kind), mode="RGB", max_pixels=LIMIT)
+        decoded(encoded(Image.new("RGB", (16, 16)), kind))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -170,16 +175,16 @@ def test_a_file_cut_anywhere_is_an_input_error(kind: str) -> None:
 
     for length in range(0, len(data) // 2, max(1, len(data) // 61)):
         with pytest.raises((UnreadableImage, UnsupportedImage)):
-            decode_image(data[:length], mode="RGB", max_pixels=LIMIT)
+            decoded(data[:length])
 
 
 def test_size_is_checked_before_pixels_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded(Image.new("L", (100, 101)), "PNG")
-    decode_image(data, mode="L", max_pixels=10_100)
+    open_image(data, max_pixels=10_100)
     monkeypatch.setattr(Image.Image, "load", lambda _image: pytest.fail("decoded"))
 
     with pytest.raises(ImageTooLarge, match="100×101"):
-        decode_image(data, mode="L", max_pixels=10_099)
+        open_image(data, max_pixels=10_099)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,7 @@ def test_hostile_files_answer_as_their_index_says(subtests: pytest.Subtests) -> 
 def verdict(data: bytes) -> str:
     """Say whether a file is accepted; anything but an InputError goes through."""
     try:
-        decode_image(data, mode="RGB", max_pixels=LIMIT)
+        decoded(data)
     except InputError:
         return "refused"
 

@@ -1,19 +1,23 @@
 """The image pipeline alone: labels, scores, parameters, and manifests that do not fit the task."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from app.errors import InvalidFields, InvalidManifest, ModelFailed
-from app.scenarios.images import decode_answer
+from app.scenarios.images import ImageParameters, decode_answer
 from model_store.manifest import Postprocessing, Preprocessing, Step, TensorSpec
 from tests.factories.models import colour_manifest
 from tests.factories.pictures import plain_picture
+from workers.runner.pipelines import images
 from workers.runner.pipelines.base import Limits, PreparedRow
+from workers.runner.pipelines.image_decoding import decode_image
 from workers.runner.pipelines.images import ImagePipeline
 
 
@@ -31,7 +35,7 @@ def scored(pipeline: ImagePipeline, outputs: Tensor, **parameters: Any) -> list[
 
 
 def test_prepares_what_the_signature_says() -> None:
-    row = make_pipeline().prepare(plain_picture((255, 0, 51), size=(30, 20)), None)
+    row = make_pipeline().prepare(plain_picture((255, 0, 51), size=(30, 20)), ImageParameters())
 
     assert row.context == (30, 20)
     assert row.inputs[0].mean(dim=(1, 2)).tolist() == pytest.approx([1.0, 0.0, 0.2])
@@ -112,7 +116,7 @@ def test_preprocessing_that_misses_the_signature_is_said_so() -> None:
     pipeline = make_pipeline(preprocessing=Preprocessing(mode="L", steps=[Step(op="to_image")]))
 
     with pytest.raises(ModelFailed, match="does not fit"):
-        pipeline.prepare(plain_picture((1, 2, 3)), None)
+        pipeline.prepare(plain_picture((1, 2, 3)), ImageParameters())
 
 
 def test_pictures_of_a_free_size_keep_theirs() -> None:
@@ -120,6 +124,29 @@ def test_pictures_of_a_free_size_keep_theirs() -> None:
     manifest = colour_manifest()
     kept = msgspec.structs.replace(manifest.preprocessing, steps=manifest.preprocessing.steps[1:])
 
-    row = make_pipeline(inputs=shape, preprocessing=kept).prepare(plain_picture((1, 2, 3), size=(7, 5)), None)
+    row = make_pipeline(inputs=shape, preprocessing=kept).prepare(
+        plain_picture((1, 2, 3), size=(7, 5)), ImageParameters()
+    )
 
     assert list(row.inputs[0].shape) == [3, 5, 7]
+
+
+def test_large_pictures_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "LARGE_PIXELS", 100)
+    pipeline = make_pipeline()
+    inside: list[Image.Image] = []
+    most: list[int] = []
+
+    def look(image: Image.Image, **options: Any) -> Image.Image:
+        inside.append(image)
+        most.append(len(inside))
+        decoded = decode_image(image, **options)
+        inside.remove(image)
+        return decoded
+
+    monkeypatch.setattr(images, "decode_image", look)
+    data = plain_picture((1, 2, 3), size=(90, 90))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: pipeline.prepare(data, ImageParameters()), range(40)))
+
+    assert most == [1] * 40
