@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import GalleyError, InvalidFields, UnavailableError
 from app.services.scopes import Scope
-from app.web.error_handlers import PROBLEM_JSON, answer_http_exception, status_of
+from app.web.error_handlers import PROBLEM_JSON, answer_http_exception, is_told, status_of
 from app.web.schemas import ProblemSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -44,7 +44,7 @@ class GalleyApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Describe every failure once, and the answers that flask-smorest refers to by the names of statuses."""
         components = self.spec.components
         components.schema("Problem", schema=ProblemSchema)
-        for error in error_classes():
+        for error in (GalleyError, *filter(is_told, error_classes())):
             components.example(error.code, {"value": example_of(error)})
         for status in HTTPStatus:
             is_rejection = status == status_of(InvalidFields)

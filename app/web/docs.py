@@ -4,7 +4,7 @@ from pathlib import Path
 
 import flask_swagger_ui
 import orjson
-from flask import Blueprint, Flask, Response, render_template, send_from_directory
+from flask import Blueprint, Flask, Response, render_template, request, send_from_directory
 from flask_smorest import Api
 
 # The files of Swagger UI, as the package flask-swagger-ui ships them.
@@ -23,7 +23,7 @@ def init_docs(app: Flask, api: Api) -> None:
     def openapi() -> Response:
         response = Response(document, mimetype="application/json")
         response.add_etag()
-        return response
+        return response.make_conditional(request)
 
     app.add_url_rule("/openapi.json", "openapi", openapi)
     app.register_blueprint(docs)

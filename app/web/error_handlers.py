@@ -116,15 +116,20 @@ def status_of(error_class: type[GalleyError]) -> HTTPStatus:
     return next(STATUSES[cls] for cls in error_class.__mro__ if cls in STATUSES)
 
 
-def problem_of(error: GalleyError, **extra: Any) -> Problem:
-    """Return what a client is told of `error`; `extra` adds members to the document.
+def is_told(error_class: type[GalleyError]) -> bool:
+    """Say whether clients learn this failure's code and sentence.
 
-    A failure inside the server keeps its sentence to the log: it may name paths or SQL.
+    Those of a failure inside the server stay in the log: they may name paths or SQL.
     """
-    status = status_of(type(error))
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ModelFailed):
+    return status_of(error_class) != HTTPStatus.INTERNAL_SERVER_ERROR or issubclass(error_class, ModelFailed)
+
+
+def problem_of(error: GalleyError, **extra: Any) -> Problem:
+    """Return what a client is told of `error`; `extra` adds members to the document."""
+    if not is_told(type(error)):
         return internal_problem()
 
+    status = status_of(type(error))
     if isinstance(error, InvalidFields):
         extra = {"errors": error.errors, **extra}
     return Problem(

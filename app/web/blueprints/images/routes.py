@@ -25,7 +25,7 @@ blp = Blueprint("images", __name__, url_prefix="/api/v1/images", description="Cl
 @requires(Scope.INFER)
 @limited(LimitClass.INFERENCE)
 @blp.doc(requestBody=REQUEST_BODY)
-@blp.arguments(ClassificationQuery, location="query")
+@blp.arguments(ClassificationQuery(), location="query")
 @blp.response(200, ClassificationSchema, example=EXAMPLE, headers=ANSWER_HEADERS)
 def classify(query: dict[str, Any]) -> dict[str, Any]:
     """Classify one or more images.

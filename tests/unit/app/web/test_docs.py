@@ -15,6 +15,12 @@ def test_document_describes_the_routes(client: FlaskClient) -> None:
     assert "/api/v1/images/classifications" in document["paths"]
 
 
+def test_unchanged_document_is_not_sent_again(client: FlaskClient) -> None:
+    tag = client.get("/openapi.json").headers["ETag"]
+
+    assert client.get("/openapi.json", headers={"If-None-Match": tag}).status_code == 304
+
+
 def test_every_file_of_the_page_is_served_from_here(client: FlaskClient) -> None:
     page = client.get("/docs")
     files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
