@@ -4,11 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace as replace_fields
+from msgspec.structs import replace
 
 from app.inference.messages import RunnerState, RunnerStatus
 from app.settings import Settings
@@ -21,7 +20,7 @@ from workers.controller.runner_process import read_start_ticks
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return replace(make_settings(tmp_path), run_dir=tmp_path)
+    return make_settings(tmp_path, run_dir=tmp_path)
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def runner(note: RunnerNote) -> Iterator[FakeRunner]:
     status = RunnerStatus(
         call_id=0, name="digits", version=1, digest=note.digest, state=RunnerState.READY, pid=note.pid
     )
-    runner = FakeRunner(note.address, lambda request, _: (replace_fields(status, call_id=request.call_id), []))
+    runner = FakeRunner(note.address, lambda request, _: (replace(status, call_id=request.call_id), []))
     yield runner
     runner.close()
 
@@ -89,7 +88,7 @@ def test_living_runner_is_adopted_with_its_state(fleet: Fleet, files: RunnerFile
 def test_runner_whose_pid_was_not_noted_is_found_at_its_address(
     fleet: Fleet, files: RunnerFiles, note: RunnerNote
 ) -> None:
-    files.write(replace_fields(note, pid=0, started_ticks=0))
+    files.write(replace(note, pid=0, started_ticks=0))
 
     fleet.adopt()
 
@@ -110,7 +109,7 @@ def test_runner_that_says_nothing_is_watched_as_loading(fleet: Fleet, files: Run
 def test_note_of_a_dead_runner_is_swept_with_its_socket(
     fleet: Fleet, files: RunnerFiles, note: RunnerNote, settings: Settings
 ) -> None:
-    files.write(replace_fields(note, started_ticks=note.started_ticks + 1))
+    files.write(replace(note, started_ticks=note.started_ticks + 1))
     Path(note.address.removeprefix("ipc://")).touch()
     (settings.run_dir / "runners" / "stray.sock").touch()
 

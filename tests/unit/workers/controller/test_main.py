@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_only_one_controller_holds_the_lock(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path)
+    settings = make_settings(tmp_path, run_dir=tmp_path)
     first = take_lock(settings)
     assert first is not None
     assert take_lock(settings) is None
