@@ -23,7 +23,8 @@ def init_docs(app: Flask, api: Api) -> None:
     def openapi() -> Response:
         response = Response(document, mimetype="application/json")
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     app.add_url_rule("/openapi.json", "openapi", openapi)
     app.register_blueprint(docs)
