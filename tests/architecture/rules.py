@@ -22,6 +22,7 @@ LONG_FUNCTIONS = {"app/settings.py:read_settings": "a table, one line per settin
 LAST_LINES_OF_DEFENCE = {
     "workers/controller/__main__.py:run_and_exit": "the process ends either way, and its runners must not",
     "workers/runner/batch.py:BatchRunner._prepare": "a row's bytes are hostile, and the runner is others' too",
+    "workers/runner/batch.py:BatchRunner._answer_group": "the rows of a batch are to fail one by one",
     "workers/runner/loading.py:Loading._run": "the artifact is foreign, and the runner has to say that it failed",
 }
 
