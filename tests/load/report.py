@@ -1,5 +1,6 @@
 """Tables: the same rows printed to the terminal and written as Markdown."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ class Table:
         widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
         rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
         lines = [self.title, rule, _line(self.columns, widths), rule, *(_line(row, widths) for row in self.rows)]
-        return "\n".join([*lines, rule, *([self.note] if self.note else [])])
+        return "\n".join([*lines, rule, *textwrap.wrap(self.note, max(len(rule), 80))])
 
     def markdown(self) -> str:
         """Return the table in Markdown, under a heading."""
