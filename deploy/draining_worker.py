@@ -1,27 +1,48 @@
-"""gunicorn's gevent worker, which does not wait for idle connections when it is told to end."""
+"""gunicorn's gevent worker, with an end that loses no request and waits for no idle connection."""
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import gevent
 from gevent.monkey import get_original
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
+
+BEAT_S = 1.0
+STEP_S = 0.1
+# How long a draining worker still takes connections, so that answers can say `Connection: close` to all who call;
+# and how long a connection must have been silent before it is closed under its client.
+GRACE_S = 1.0
 
 
 class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """On SIGTERM: finishes every request it has taken, then closes kept-alive connections that carry none.
+    """On SIGTERM: serves on for a moment, takes every connection that waits, finishes every request, lets idle ones go.
 
-    The plain worker counts an idle connection as work, so each stop would last as long as a client or proxy keeps
-    one open, up to `graceful_timeout`.
+    The plain worker resets the connections that wait in the listener's backlog, and counts an idle kept-alive
+    connection as work until `graceful_timeout`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clients: dict[Any, socket.socket] = {}
-        self._idle: set[Any] = set()
+        self._idle_since: dict[Any, float] = {}
+
+    def run(self) -> None:
+        """Serve until told to end, then drain."""
+        servers = [self._serve(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            gevent.sleep(BEAT_S)
+        gevent.sleep(GRACE_S)
+        for server in servers:
+            close_listener(server)
+        self._drain()
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         """Serve one connection until it ends."""
@@ -36,25 +57,47 @@ class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         """Bound the wait for a connection's next request."""
         return self._waiting()
 
-    def notify(self) -> None:
-        """Beat for the arbiter, once a second; while draining, let idle connections go."""
-        super().notify()
-        if not self.alive:
+    def _serve(self, listener: Any) -> StreamServer:
+        listener.setblocking(1)
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=Pool(self.worker_connections))
+        if self.cfg.workers > 1:
+            # One at a time, or one worker would take all that wait while the others have nothing.
+            server.max_accept = 1
+        server.start()
+        return server
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while self._clients and time.monotonic() < deadline:
+            self.notify()
             self._close_idle()
+            gevent.sleep(STEP_S)
+        if self._clients:
+            self.log.warning("%d connections did not end within %s s", len(self._clients), self.cfg.graceful_timeout)
+
+    def _close_idle(self) -> None:
+        silent_since = time.monotonic() - GRACE_S
+        for greenlet, since in self._idle_since.items():
+            if since < silent_since:
+                end_when_read(self._clients[greenlet])
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         greenlet = gevent.getcurrent()
-        self._idle.add(greenlet)
+        self._idle_since[greenlet] = time.monotonic()
         try:
             with gevent.Timeout(self.cfg.keepalive, False):
                 yield
         finally:
-            self._idle.discard(greenlet)
+            del self._idle_since[greenlet]
 
-    def _close_idle(self) -> None:
-        for greenlet in self._idle:
-            end_when_read(self._clients[greenlet])
+
+def close_listener(server: StreamServer) -> None:
+    """Take every connection that waits, then close: the kernel resets those that nobody took."""
+    server.stop_accepting()
+    while (connection := server.do_read()) is not None:
+        server.do_handle(*connection)
+    server.close()
 
 
 def end_when_read(client: socket.socket) -> None:
