@@ -18,6 +18,7 @@ from workers.bootstrap import assemble
 from workers.schedule import beat_schedule
 
 SERVICE = "celery"
+NICENESS = 5
 # Loggers that tell of each task what workers.tasks.base tells too.
 TOLD_BY_TASKS = ("celery.app.trace", "celery.worker.strategy")
 
@@ -74,6 +75,8 @@ def _follow_process_life(app: Celery, settings: Settings) -> None:
 
     def prepare_child(**_: Any) -> None:
         end_with_parent(os.getppid())
+        # Tasks wait for requests, never the other way round.
+        os.nice(NICENESS)
         _fold_metrics(settings)
         app.parts = assemble(settings)
 
