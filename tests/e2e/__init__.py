@@ -1,0 +1,1 @@
+"""Tests of whole stacks: launcher, supervisord, gunicorn, controller, runners, Celery, Redis, nginx, a browser."""
