@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,17 @@ STEP_S = 0.1
 GRACE_S = 1.0
 
 
+@dataclass(frozen=True)
+class ListenerName:
+    """The address of a listener: all that a connection asks of it, and may still ask once the listener is closed."""
+
+    address: Any
+
+    def getsockname(self) -> Any:
+        """Return the address."""
+        return self.address
+
+
 class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """On SIGTERM: serves on for a moment, takes every connection that waits, finishes every request, lets idle ones go.
 
@@ -35,14 +47,15 @@ class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def run(self) -> None:
         """Serve until told to end, then drain."""
-        servers = [self._serve(listener) for listener in self.sockets]
+        pool = Pool(self.worker_connections)
+        servers = [self._serve(listener, pool) for listener in self.sockets]
         while self.alive:
             self.notify()
             gevent.sleep(BEAT_S)
         gevent.sleep(GRACE_S)
         for server in servers:
             close_listener(server)
-        self._drain()
+        self._drain(pool)
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         """Serve one connection until it ends."""
@@ -57,23 +70,25 @@ class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         """Bound the wait for a connection's next request."""
         return self._waiting()
 
-    def _serve(self, listener: Any) -> StreamServer:
+    def _serve(self, listener: Any, pool: Pool) -> StreamServer:
         listener.setblocking(1)
-        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=Pool(self.worker_connections))
+        name = ListenerName(listener.getsockname())
+        server = StreamServer(listener, handle=partial(self.handle, name), spawn=pool)
         if self.cfg.workers > 1:
             # One at a time, or one worker would take all that wait while the others have nothing.
             server.max_accept = 1
         server.start()
         return server
 
-    def _drain(self) -> None:
+    def _drain(self, pool: Pool) -> None:
         deadline = time.monotonic() + self.cfg.graceful_timeout
-        while self._clients and time.monotonic() < deadline:
+        # The pool, not the clients: a connection that was just taken is no client before its greenlet runs.
+        while len(pool) and time.monotonic() < deadline:
             self.notify()
             self._close_idle()
             gevent.sleep(STEP_S)
-        if self._clients:
-            self.log.warning("%d connections did not end within %s s", len(self._clients), self.cfg.graceful_timeout)
+        if len(pool):
+            self.log.warning("%d connections did not end within %s s", len(pool), self.cfg.graceful_timeout)
 
     def _close_idle(self) -> None:
         silent_since = time.monotonic() - GRACE_S
