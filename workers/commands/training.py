@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from app.services.releases import ReleaseService
+from app.settings import read_settings
 from model_store.model_ref import ModelRef
 from model_store.publisher import VersionDraft
 from workers.commands.composition import open_releases
 from workers.commands.releasing import release
-from workers.training.digits import train_digits
+from workers.training.digits import sample_pictures, train_digits
 
 Trainer = Callable[[Path], VersionDraft]
 
@@ -37,7 +38,8 @@ def train(name: str, alias: str | None) -> None:
 def demo() -> None:
     """Publish the demo models that are missing.
 
-    Versions that lie in the store but not in the database, as after its loss, are taken up first.
+    Versions that lie in the store but not in the database, as after its loss, are taken up first. Pictures to try
+    the models with are written to `samples` under VAR_DIR.
     """
     with open_releases() as releases:
         for ref in releases.adopt_store():
@@ -48,6 +50,7 @@ def demo() -> None:
                 click.echo(f"{name} is there")
             else:
                 _train_and_release(releases, name)
+    sample_pictures(read_settings().var_dir / "samples")
 
 
 def _train_and_release(releases: ReleaseService, name: str, *, alias: str | None = None) -> ModelRef:
