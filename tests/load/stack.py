@@ -16,7 +16,7 @@ import httpx
 from tests.load.processes import ProcessFacts, stack_facts
 
 ROOT = Path(__file__).resolve().parents[2]
-START_LIMIT_S = 300
+START_LIMIT_S = 900
 STOP_LIMIT_S = 60
 POLL_S = 0.1
 # The launcher says so once the demo models are published and every part is ready.
