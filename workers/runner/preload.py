@@ -4,6 +4,8 @@ Runs no operation and starts no thread: a thread pool that is started before a f
 OpenBLAS starts one on import, and sets it up again after a fork.)
 """
 
+import gc
+
 import msgspec
 import numpy as np
 import torch
@@ -17,3 +19,7 @@ __all__ = ["Image", "body", "msgspec", "np", "torch", "vision", "zmq"]
 
 # Otherwise the first picture that is none makes every runner import fifty plugins.
 Image.init()
+
+# A child's garbage collections would write to every page of these imports, and each write copies a page.
+gc.collect()
+gc.freeze()
