@@ -16,6 +16,7 @@ from app.services.tokens import TokenService
 from app.settings import Settings, read_settings
 from app.web.extensions import Services
 from app.web.frame import build_frame
+from app.web.token_codec import JwtCodec
 from model_store.reader import open_store
 
 
@@ -44,11 +45,13 @@ def make_services(settings: Settings) -> Services:
     releases = ReleaseService(database, store, notify=tell_catalog_changed)
     router = Router(releases.catalog)
     catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
-    tokens = TokenService(settings, database, redis_client)
+    token_codec = JwtCodec(settings)
+    tokens = TokenService(settings, database, token_codec, redis_client=redis_client)
     return Services(
         settings=settings,
         database=database,
         redis=redis_client,
+        token_codec=token_codec,
         tokens=tokens,
         clients=ClientService(settings, database, redis_client),
         releases=releases,

@@ -60,6 +60,9 @@ class Settings:
     """How long a rotated client secret stays valid."""
     cors_origins: list[str]
     """Origins that browsers may call from; empty allows none."""
+    trusted_proxies: int
+    """Proxies in front that append to `X-Forwarded-For`: callers without a token are counted by address. With 0 the
+    header is not read; with more than there are, callers can forge their address."""
 
     web_workers: int
     """gunicorn worker processes."""
@@ -134,6 +137,7 @@ def read_settings() -> Settings:
         token_memory_s=env.float("TOKEN_MEMORY_S", 5.0, validate=not_negative),
         secret_grace_s=env.int("SECRET_GRACE_S", 86_400, validate=not_negative),
         cors_origins=env.list("CORS_ORIGINS", []),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=not_negative),
         web_workers=env.int("WEB_WORKERS", 2, validate=positive),
         request_timeout_s=env.float("REQUEST_TIMEOUT_S", 30.0, validate=positive),
         body_timeout_s=env.float("BODY_TIMEOUT_S", 20.0, validate=positive),

@@ -7,6 +7,7 @@ from typing import Final, Protocol, Self
 
 import redis
 from cachetools import TLRUCache
+from redis.exceptions import RedisError
 
 from app.errors import RedisUnavailable
 from app.infra.clock import Clock
@@ -36,55 +37,39 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Where a key stands: hits counted in the running window, and the seconds until a new one may begin."""
+class Window:
+    """Hits counted in the running window, and the seconds until a new one may begin (0 when none is running)."""
 
-    limit: RateLimit
     count: int
     reset_after_s: float
-
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether the last hit was one too many."""
-        return self.count > self.limit.amount
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether the next hit would be one too many."""
-        return self.count >= self.limit.amount
-
-    @property
-    def remaining(self) -> int:
-        """How many hits the window still allows."""
-        return max(self.limit.amount - self.count, 0)
 
 
 class Windows(Protocol):
     """Where windows are counted."""
 
-    def add(self, key: str, hits: int, limit: RateLimit) -> Usage:
-        """Count `hits` (0 to look only) and return where the key stands."""
+    def add(self, key: str, hits: int, window_s: int) -> Window:
+        """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
 
 
 class RedisWindows:
     """Windows in Redis, one round trip each.
 
-    :raises RedisUnavailable: from `add`.
+    :raises RedisUnavailable: from `add`, as well as what redis-py raises when Redis refuses.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         self._script = client.register_script(files("app.infra").joinpath("rate_window.lua").read_text())
 
-    def add(self, key: str, hits: int, limit: RateLimit) -> Usage:
-        """Count `hits` (0 to look only) and return where the key stands."""
+    def add(self, key: str, hits: int, window_s: int) -> Window:
+        """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
         with redis_errors():
-            count, left_ms = self._script(keys=[_KEY_PREFIX + key], args=[hits, limit.window_s * 1000])
+            count, left_ms = self._script(keys=[_KEY_PREFIX + key], args=[hits, window_s * 1000])
 
-        return Usage(limit, count, left_ms / 1000)
+        return Window(count, left_ms / 1000)
 
 
 @dataclass
-class _Window:
+class _Counter:
     count: int
     ends_at: float
 
@@ -94,22 +79,22 @@ class MemoryWindows:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._windows: TLRUCache[str, _Window] = TLRUCache(
-            _MOST_KEYS, ttu=lambda _key, window, _now: window.ends_at, timer=clock.monotonic
+        self._counters: TLRUCache[str, _Counter] = TLRUCache(
+            _MOST_KEYS, ttu=lambda _key, counter, _now: counter.ends_at, timer=clock.monotonic
         )
 
-    def add(self, key: str, hits: int, limit: RateLimit) -> Usage:
-        """Count `hits` (0 to look only) and return where the key stands."""
+    def add(self, key: str, hits: int, window_s: int) -> Window:
+        """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
         now = self._clock.monotonic()
-        window = self._windows.get(key) or _Window(0, now + limit.window_s)
+        counter = self._counters.get(key) or _Counter(0, now + window_s)
         if hits:
-            window.count += hits
-            self._windows[key] = window
-        return Usage(limit, window.count, window.ends_at - now if window.count else 0.0)
+            counter.count += hits
+            self._counters[key] = counter
+        return Window(counter.count, counter.ends_at - now if counter.count else 0.0)
 
 
-class RateLimiter:
-    """Counts in Redis, and in this process while Redis is away."""
+class FallbackWindows:
+    """Windows in Redis, and in this process while Redis is away. Its `add` raises nothing."""
 
     def __init__(self, client: redis.Redis | None, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
@@ -117,29 +102,22 @@ class RateLimiter:
         self._local = MemoryWindows(self._clock)
         self._rests_until = float("-inf")
 
-    def hit(self, key: str, limit: RateLimit) -> Usage:
-        """Count one hit and return where the key stands."""
-        return self._add(key, 1, limit)
-
-    def look(self, key: str, limit: RateLimit) -> Usage:
-        """Return where the key stands, without a hit."""
-        return self._add(key, 0, limit)
-
-    def _add(self, key: str, hits: int, limit: RateLimit) -> Usage:
+    def add(self, key: str, hits: int, window_s: int) -> Window:
+        """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
         now = self._clock.monotonic()
         if self._shared is None or now < self._rests_until:
-            return self._local.add(key, hits, limit)
+            return self._local.add(key, hits, window_s)
 
         was_away = self._rests_until > float("-inf")
         if was_away:
             # One caller tries whether Redis is back; the others go on without it.
             self._rests_until = now + REST_S
         try:
-            usage = self._shared.add(key, hits, limit)
-        except RedisUnavailable:
-            logger.warning("no Redis for rate limits; each process counts for itself")
+            window = self._shared.add(key, hits, window_s)
+        except (RedisUnavailable, RedisError) as err:
+            logger.warning("no Redis for rate limits; each process counts for itself: %s", err)
             self._rests_until = now + REST_S
-            return self._local.add(key, hits, limit)
+            return self._local.add(key, hits, window_s)
 
         self._rests_until = float("-inf")
-        return usage
+        return window

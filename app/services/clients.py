@@ -142,6 +142,11 @@ class ClientService:
 
         return True
 
+    def purge_expired(self) -> int:
+        """Delete secrets and revocations whose time is over, and say how many."""
+        with self._database.write() as session:
+            return ClientRepository(session).purge_expired(self._clock.utcnow())
+
     def _facts(self, draft: ClientDraft, by: str) -> ClientFacts:
         return ClientFacts(
             client_id=draft.client_id or f"client-{secrets.token_hex(6)}",

@@ -69,13 +69,15 @@ class TokenService:
         self,
         settings: Settings,
         database: Database,
+        codec: TokenCodec,
+        *,
         redis_client: redis.Redis | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock or Clock()
-        self._codec = TokenCodec(settings.jwt_secret)
+        self._codec = codec
         self._feed = RevocationFeed(redis_client, remember_s=settings.token_lifetime_s + 60, clock=self._clock)
         self._lock = threading.Lock()
         self._memory: LRUCache[str, _Remembered] = LRUCache(_MOST_REMEMBERED)
@@ -150,11 +152,6 @@ class TokenService:
             ClientRepository(session).revoke(claims.jti, claims.sub, now=self._clock.utcnow(), expires_at=expires_at)
         self._feed.tell_token(claims.jti)
 
-    def purge_expired(self) -> int:
-        """Delete revocations and secrets whose time is over, and say how many."""
-        with self._database.write() as session:
-            return ClientRepository(session).purge_expired(self._clock.utcnow())
-
     def _candidate(self, client_id: str, hint: str) -> tuple[ClientFacts | None, str | None]:
         with self._database.read() as session:
             clients = ClientRepository(session)
@@ -200,11 +197,13 @@ class TokenService:
     def _check(self, token: str, entry: _Remembered, *, is_known: bool) -> Identity:
         checked = replace(entry, checked_at=self._clock.monotonic())
         if is_known:
-            # Of many requests with this token only one asks SQL, also when SQL is away.
+            # Of many requests with this token only one asks SQL, also when SQL is away. A token that was never
+            # checked here is not noted before: the others would take it for good on the strength of its signature.
             self._remember(token, checked)
         try:
             self._check_standing(checked.claims)
-        except (RevokedToken, DatabaseUnavailable):
+        except BaseException:
+            # Whatever ended the check, also a greenlet killed in it: nothing was found out.
             self._forget(token)
             raise
 

@@ -17,6 +17,7 @@ from app.services.releases import ReleaseService
 from app.services.routing import Router
 from app.services.tokens import TokenService
 from app.settings import Settings
+from app.web.token_codec import JwtCodec
 
 _KEY = "galley"
 
@@ -38,6 +39,8 @@ class Services:
     settings: Settings
     database: Database
     redis: redis.Redis
+    token_codec: JwtCodec
+    """How tokens are written; it needs the app, which comes last."""
     tokens: TokenService
     clients: ClientService
     releases: ReleaseService

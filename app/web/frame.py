@@ -3,6 +3,7 @@
 from flask import Flask, Response
 from flask_cors import CORS
 from prometheus_client import REGISTRY, CollectorRegistry
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.settings import Settings
 from app.web.api import init_api
@@ -38,6 +39,7 @@ def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> F
     # Clients of the field take a redirect for an error: one address, with or without a slash at its end.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    init_proxies(app, settings)
 
     init_metrics(app, registry)
     init_request_context(app, settings)
@@ -45,6 +47,7 @@ def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> F
     init_services(app, services)
     init_cors(app, settings)
     init_body(app, settings)
+    services.token_codec.init_app(app)
     init_auth(app, services.tokens)
     init_limits(app, settings, services.redis)
     app.after_request(_forbid_guessing)
@@ -55,6 +58,12 @@ def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> F
     init_docs(app, api)
     init_cli(app)
     return app
+
+
+def init_proxies(app: Flask, settings: Settings) -> None:
+    """Take the caller's address from the proxies in front, told how many there are: callers forge the rest."""
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
 
 
 def init_cors(app: Flask, settings: Settings) -> None:

@@ -23,6 +23,7 @@ from app.services.scopes import ALL_SCOPES
 from app.services.tokens import TokenService
 from app.web.extensions import Services
 from app.web.frame import build_frame
+from app.web.token_codec import JwtCodec
 from model_store.model_ref import ModelRef
 from tests.factories.settings import make_settings
 from tests.factories.versions import accept, make_draft, make_store
@@ -66,10 +67,10 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
 
     It asks the runners behind `client`, where one is given, instead of the fake.
     """
-    # Nothing listens there: limits and revocations fall back to this process alone.
-    settings = make_settings(folder, redis_url=f"unix://{folder}/no-redis.sock", **changes)
+    # Nothing listens there, unless the test names a Redis: limits fall back to this process alone.
+    settings = make_settings(folder, **{"redis_url": f"unix://{folder}/no-redis.sock", **changes})
     upgrade(settings.database_url)
-    database = Database(settings.database_url)
+    database, token_codec = Database(settings.database_url), JwtCodec(settings)
     redis_client = make_redis(settings)
     releases = ReleaseService(database, make_store(folder))
     router = Router(releases.catalog)
@@ -83,7 +84,8 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         settings=settings,
         database=database,
         redis=redis_client,
-        tokens=TokenService(settings, database),
+        token_codec=token_codec,
+        tokens=TokenService(settings, database, token_codec),
         clients=ClientService(settings, database),
         releases=releases,
         routing=router,

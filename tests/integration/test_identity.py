@@ -19,6 +19,7 @@ from app.settings import Settings
 from tests.factories.postgres_server import PostgresServer, running_postgres
 from tests.factories.redis_server import RedisServer, running_redis
 from tests.factories.settings import make_settings
+from tests.factories.tokens import make_codec
 from tests.factories.waiting import wait_until
 
 REFUSED_WITHIN_S = 1.0
@@ -54,9 +55,8 @@ class Worker:
 
 def make_worker(settings: Settings) -> Worker:
     database, client = Database(settings.database_url), make_redis(settings)
-    worker = Worker(
-        database, client, TokenService(settings, database, client), ClientService(settings, database, client)
-    )
+    tokens = TokenService(settings, database, make_codec(settings), redis_client=client)
+    worker = Worker(database, client, tokens, ClientService(settings, database, client))
     worker.tokens.start()
     return worker
 
@@ -161,7 +161,7 @@ def test_identity_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> Non
     settings = make_settings(tmp_path, database_url=url)
     upgrade(url)
     database = Database(url)
-    clients, tokens = ClientService(settings, database), TokenService(settings, database)
+    clients, tokens = ClientService(settings, database), TokenService(settings, database, make_codec(settings))
     issued = clients.create(ClientDraft(client_id="checkout", scopes=frozenset({"infer"})), by="test")
     with pytest.raises(ClientExists):
         clients.create(ClientDraft(client_id="checkout", scopes=frozenset({"infer"})), by="test")
@@ -187,7 +187,8 @@ def test_hostile_credentials_are_only_wrong_on_postgresql(
     url = postgres.make_database()
     upgrade(url)
     database = Database(url)
-    tokens = TokenService(make_settings(tmp_path, database_url=url), database)
+    settings = make_settings(tmp_path, database_url=url)
+    tokens = TokenService(settings, database, make_codec(settings))
 
     for client_id, secret in ((hostile, "0" * 60), ("checkout", hostile), ("checkout", "00000000" + hostile)):
         with pytest.raises(InvalidClient):
@@ -201,7 +202,7 @@ def test_service_goes_on_while_postgresql_is_down(tmp_path: Path) -> None:
         settings = make_settings(tmp_path, database_url=url, token_memory_s=0.0)
         upgrade(url)
         database = Database(url)
-        clients, tokens = ClientService(settings, database), TokenService(settings, database)
+        clients, tokens = ClientService(settings, database), TokenService(settings, database, make_codec(settings))
         issued = clients.create(ClientDraft(client_id="checkout", scopes=frozenset({"infer"})), by="test")
         token = tokens.issue("checkout", issued.secret).access_token
         tokens.verify(token)

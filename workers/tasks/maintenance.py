@@ -5,7 +5,7 @@ from prometheus_client import Gauge
 
 from app.errors import StoreError, StoreUnreachable
 from app.infra.task_names import TaskName
-from app.services.tokens import TokenService
+from app.services.clients import ClientService
 from model_store.model_ref import ModelRef
 from model_store.publisher import sweep_staging as sweep_store_staging
 from model_store.reader import ModelStore
@@ -26,7 +26,7 @@ BROKEN_VERSIONS = Gauge(
 @galley_task(TaskName.PURGE_REVOCATIONS)
 def purge_revocations(self: GalleyTask) -> int:
     """Forget revoked tokens that have expired since; return how many."""
-    return TokenService(self.parts.settings, self.parts.database).purge_expired()
+    return ClientService(self.parts.settings, self.parts.database).purge_expired()
 
 
 @galley_task(TaskName.SWEEP_STAGING)

@@ -1,27 +1,26 @@
 """Windows count, end and start anew; without Redis each process counts for itself. With Redis: tests/integration."""
 
 import pytest
+from redis.exceptions import ResponseError
 
 from app.errors import RedisUnavailable
 from app.infra import rate_limit
-from app.infra.rate_limit import REST_S, RateLimit, RateLimiter, Usage
+from app.infra.rate_limit import REST_S, FallbackWindows, RateLimit, Window
 from tests.fakes.clock import FakeClock
-
-THREE_A_MINUTE = RateLimit(3, 60)
 
 
 class BrokenWindows:
-    """Shared windows that fail while `is_away`, and count the calls."""
+    """Shared windows that fail with `error`, if there is one, and count the calls."""
 
     def __init__(self) -> None:
-        self.is_away = True
+        self.error: Exception | None = RedisUnavailable("The test took it away.")
         self.calls = 0
 
-    def add(self, key: str, hits: int, limit: RateLimit) -> Usage:
+    def add(self, key: str, hits: int, window_s: int) -> Window:
         self.calls += 1
-        if self.is_away:
-            raise RedisUnavailable("The test took it away.")
-        return Usage(limit, 1, limit.window_s)
+        if self.error:
+            raise self.error
+        return Window(100, window_s)
 
 
 @pytest.fixture
@@ -30,8 +29,8 @@ def time() -> FakeClock:
 
 
 @pytest.fixture
-def limiter(time: FakeClock) -> RateLimiter:
-    return RateLimiter(None, time.clock())
+def windows(time: FakeClock) -> FallbackWindows:
+    return FallbackWindows(None, time.clock())
 
 
 @pytest.mark.parametrize(
@@ -42,36 +41,30 @@ def test_limits_are_read_as_settings_write_them(text: str, limit: RateLimit) -> 
     assert RateLimit.parse(text) == limit
 
 
-def test_hits_up_to_the_limit_pass_and_the_next_does_not(limiter: RateLimiter) -> None:
-    usages = [limiter.hit("a", THREE_A_MINUTE) for _ in range(4)]
-
-    assert [usage.remaining for usage in usages] == [2, 1, 0, 0]
-    assert [usage.is_exceeded for usage in usages] == [False, False, False, True]
-    assert usages[2].is_spent
+def test_hits_add_up(windows: FallbackWindows) -> None:
+    assert [windows.add("a", 1, 60).count for _ in range(4)] == [1, 2, 3, 4]
 
 
-def test_a_window_ends_after_its_first_hits_time(limiter: RateLimiter, time: FakeClock) -> None:
-    for _ in range(4):
-        limiter.hit("a", THREE_A_MINUTE)
+def test_a_window_ends_after_its_first_hits_time(windows: FallbackWindows, time: FakeClock) -> None:
+    windows.add("a", 3, 60)
     time.advance(59)
-    assert limiter.hit("a", THREE_A_MINUTE).is_exceeded
+    assert windows.add("a", 1, 60) == Window(4, 1)
     time.advance(1)
 
-    usage = limiter.hit("a", THREE_A_MINUTE)
-    assert (usage.count, usage.reset_after_s) == (1, 60)
+    assert windows.add("a", 1, 60) == Window(1, 60)
 
 
-def test_looking_counts_nothing(limiter: RateLimiter) -> None:
-    assert limiter.look("a", THREE_A_MINUTE) == Usage(THREE_A_MINUTE, 0, 0.0)
-    limiter.hit("a", THREE_A_MINUTE)
+def test_looking_counts_nothing(windows: FallbackWindows) -> None:
+    assert windows.add("a", 0, 60) == Window(0, 0.0)
+    windows.add("a", 1, 60)
 
-    assert limiter.look("a", THREE_A_MINUTE).count == limiter.look("a", THREE_A_MINUTE).count == 1
+    assert windows.add("a", 0, 60) == windows.add("a", 0, 60) == Window(1, 60)
 
 
-def test_keys_do_not_share_windows(limiter: RateLimiter) -> None:
-    limiter.hit("a", THREE_A_MINUTE)
+def test_keys_do_not_share_windows(windows: FallbackWindows) -> None:
+    windows.add("a", 1, 60)
 
-    assert limiter.hit("b", THREE_A_MINUTE).count == 1
+    assert windows.add("b", 1, 60).count == 1
 
 
 @pytest.fixture
@@ -80,34 +73,36 @@ def shared() -> BrokenWindows:
 
 
 @pytest.fixture
-def fragile(shared: BrokenWindows, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> RateLimiter:
+def fragile(shared: BrokenWindows, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FallbackWindows:
     monkeypatch.setattr(rate_limit, "RedisWindows", lambda _client: shared)
-    return RateLimiter(object(), time.clock())  # type: ignore[arg-type]  # handed to RedisWindows only
+    return FallbackWindows(object(), time.clock())  # type: ignore[arg-type]  # handed to RedisWindows only
 
 
-def test_while_redis_is_away_the_limit_holds_in_this_process(fragile: RateLimiter) -> None:
-    usages = [fragile.hit("a", THREE_A_MINUTE) for _ in range(4)]
+@pytest.mark.parametrize("error", [RedisUnavailable("away"), ResponseError("MISCONF no disk to write to")])
+def test_while_redis_cannot_count_this_process_does(
+    fragile: FallbackWindows, shared: BrokenWindows, error: Exception
+) -> None:
+    shared.error = error
 
-    assert [usage.is_exceeded for usage in usages] == [False, False, False, True]
+    assert [fragile.add("a", 1, 60).count for _ in range(4)] == [1, 2, 3, 4]
 
 
-def test_while_redis_is_away_it_is_asked_seldom(fragile: RateLimiter, shared: BrokenWindows, time: FakeClock) -> None:
+def test_while_redis_is_away_it_is_asked_seldom(
+    fragile: FallbackWindows, shared: BrokenWindows, time: FakeClock
+) -> None:
     for _ in range(10):
-        fragile.hit("a", THREE_A_MINUTE)
+        fragile.add("a", 1, 60)
     assert shared.calls == 1
 
     time.advance(REST_S)
     for _ in range(10):
-        fragile.hit("a", THREE_A_MINUTE)
+        fragile.add("a", 1, 60)
     assert shared.calls == 2
 
 
-def test_redis_is_used_again_when_it_is_back(fragile: RateLimiter, shared: BrokenWindows, time: FakeClock) -> None:
-    fragile.hit("a", THREE_A_MINUTE)
-    shared.is_away = False
+def test_redis_is_used_again_when_it_is_back(fragile: FallbackWindows, shared: BrokenWindows, time: FakeClock) -> None:
+    fragile.add("a", 1, 60)
+    shared.error = None
     time.advance(REST_S)
-    before = shared.calls
-    for _ in range(3):
-        fragile.hit("a", THREE_A_MINUTE)
 
-    assert shared.calls == before + 3
+    assert [fragile.add("a", 1, 60).count for _ in range(3)] == [100] * 3

@@ -14,6 +14,7 @@ from app.services.tokens import TokenService
 from tests.factories.database import FragileDatabase, make_database
 from tests.factories.settings import make_settings
 from tests.fakes.clock import FakeClock
+from tests.fakes.token_codec import FakeTokenCodec
 
 GRACE_S = 100
 
@@ -37,7 +38,7 @@ def clients(tmp_path: Path, database: FragileDatabase, time: FakeClock) -> Clien
 
 @pytest.fixture
 def tokens(tmp_path: Path, database: FragileDatabase, time: FakeClock) -> TokenService:
-    return TokenService(make_settings(tmp_path), database, clock=time.clock())
+    return TokenService(make_settings(tmp_path), database, FakeTokenCodec(), clock=time.clock())
 
 
 def draft(**changes: Any) -> ClientDraft:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
 from tests.factories.web import WebWorker, make_worker
@@ -68,6 +69,22 @@ def test_size_is_refused_before_the_token_is_looked_at(tmp_path: Path) -> None:
 
 def test_token_is_looked_at_before_the_body(worker: WebWorker, client: FlaskClient) -> None:
     assert client.post(IMAGES, data=b"").json["code"] == "token_missing"
+
+
+@pytest.mark.parametrize(("trusted", "address"), [(0, "127.0.0.1"), (1, "10.0.0.2"), (2, "10.0.0.1")])
+def test_the_address_is_what_the_trusted_proxies_saw(tmp_path: Path, trusted: int, address: str) -> None:
+    worker = make_worker(tmp_path, trusted_proxies=trusted)
+    worker.app.add_url_rule("/address", view_func=lambda: f"{request.scheme} {request.remote_addr}", endpoint="address")
+
+    forwarded = {
+        "X-Forwarded-For": "6.6.6.6, 10.0.0.1, 10.0.0.2",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "x",
+    }
+    response = worker.app.test_client().get("/address", headers=forwarded)
+    worker.services.close()
+
+    assert response.text == f"http {address}"
 
 
 def test_types_are_not_guessed(client: FlaskClient) -> None:
