@@ -11,7 +11,7 @@
     │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
     │   └── InsufficientScope · ModelNotAllowed
     ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound
-    ├── ConflictError         VersionExists · ClientExists · WrongTask
+    ├── ConflictError         VersionExists · ClientExists · WrongTask · HeavyModel
     ├── UnavailableError      try again: carries retry_after_s
     │   ├── QueueFull · ModelLoading · RunnerLost · Draining · RateLimited
     │   └── DatabaseUnavailable · RedisUnavailable
@@ -283,6 +283,15 @@ class WrongTask(ConflictError):
 
     def __init__(self, model_name: str, task: str, wanted: str) -> None:
         super().__init__(f"The model '{model_name}' does {task}; this route needs a model for {wanted}.")
+
+
+class HeavyModel(ConflictError):
+    """The model is too heavy to answer while the caller waits: no runner is kept for it."""
+
+    code = "model_is_heavy"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"The model '{model_name}' is marked heavy; this route answers with online models only.")
 
 
 class UnavailableError(GalleyError):

@@ -7,6 +7,7 @@ from typing import Any
 from app.errors import (
     DeadlineExceeded,
     GalleyError,
+    HeavyModel,
     ImageTooLarge,
     ModelFailed,
     UnreadableImage,
@@ -78,11 +79,12 @@ class PredictionService:
 
         :raises NotFoundError: when no such model or version is published.
         :raises WrongTask: when the model does something else.
+        :raises HeavyModel: when no runner is kept for the version.
         :raises UnavailableError: when no runner can take or finish it now.
         :raises DeadlineExceeded: when the answer would come too late.
         """
         resolved = self._router.resolve(request.model, request.version)
-        _check_task(resolved, request.task)
+        _check_fit(resolved, request.task)
 
         answer = self._client.infer(
             resolved.ref,
@@ -109,6 +111,8 @@ def row_error(failure: RowFailure) -> GalleyError:
     return error
 
 
-def _check_task(resolved: Resolved, wanted: Task) -> None:
+def _check_fit(resolved: Resolved, wanted: Task) -> None:
     if resolved.facts.task != wanted:
         raise WrongTask(resolved.ref.name, resolved.facts.task, wanted)
+    if resolved.facts.execution == "heavy":
+        raise HeavyModel(resolved.ref.name)

@@ -21,6 +21,7 @@ SENTENCES = [
     errors.VersionNotFound("digits", "7"),
     errors.VersionExists("digits", 1),
     errors.WrongTask("digits", "image-classification", "ranking"),
+    errors.HeavyModel("digits"),
     errors.DeadlineExceeded(0.25),
     errors.DigestMismatch("model.pt"),
 ]

@@ -1,6 +1,7 @@
 """One inference, from its request to what answered."""
 
 import time
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from app.errors import (
     DeadlineExceeded,
     GalleyError,
+    HeavyModel,
     ImageTooLarge,
     ModelFailed,
     QueueFull,
@@ -68,6 +70,18 @@ def test_version_that_is_not_there_asks_nobody(service: PredictionService, runne
 def test_model_of_another_task_asks_nobody(service: PredictionService, runners: FakeInferenceClient) -> None:
     with pytest.raises(WrongTask, match="text-classification"):
         service.predict(ask(task="text-classification"))
+
+    assert runners.calls == []
+
+
+def test_model_marked_heavy_is_refused_since_no_runner_will_come(runners: FakeInferenceClient) -> None:
+    catalog = catalog_with(1, default=1)
+    model = catalog["digits"]
+    model.versions[1] = replace(model.versions[1], execution="heavy")
+    service = PredictionService(Router(lambda: catalog), cast(InferenceClient, runners))
+
+    with pytest.raises(HeavyModel, match="marked heavy"):
+        service.predict(ask())
 
     assert runners.calls == []
 
