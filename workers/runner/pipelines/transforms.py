@@ -149,15 +149,22 @@ def _interpolation(name: str) -> transforms.InterpolationMode:
 
 
 def _check_strip(picture: Picture, size: list[int], max_size: int | None) -> None:
-    if len(size) == 2 or max_size is not None:
+    if len(size) == 2:
         return
 
-    height, width = ops.get_size(picture)
-    short, long = sorted((height, width))
-    _check_output(picture, size[0], size[0] * long // short)
+    short, long = sorted(ops.get_size(picture))
+    if max_size is None:
+        _check_output(picture, size[0], size[0] * long // short)
+    elif long > short * max_size:
+        # Nothing would be left of its short side.
+        raise _too_long(picture)
 
 
 def _check_output(picture: Picture, height: int, width: int) -> None:
     if height * width > MAX_OUTPUT_PIXELS:
-        was_height, was_width = ops.get_size(picture)
-        raise UnreadableImage(f"{was_width}×{was_height} is too long a strip for this model's preprocessing")
+        raise _too_long(picture)
+
+
+def _too_long(picture: Picture) -> UnreadableImage:
+    height, width = ops.get_size(picture)
+    return UnreadableImage(f"{width}×{height} is too long a strip for this model's preprocessing")

@@ -102,3 +102,17 @@ def test_a_strip_is_refused_before_it_is_blown_up(op: tuple[str, dict[str, Any]]
 
     with pytest.raises(UnreadableImage, match="too long a strip"):
         transform(Image.new("L", size))
+
+
+@pytest.mark.parametrize("size", [(97, 1), (1, 97), (1, 3000)])
+def test_a_strip_is_refused_before_it_is_shrunk_to_nothing(size: tuple[int, int]) -> None:
+    transform = build_transform(steps(("resize", {"size": [95], "max_size": 96}), ("to_image", {})))
+
+    with pytest.raises(UnreadableImage, match="too long a strip"):
+        transform(Image.new("L", size))
+
+
+def test_the_longest_strip_that_fits_keeps_a_pixel() -> None:
+    transform = build_transform(steps(("resize", {"size": [95], "max_size": 96}), ("to_image", {})))
+
+    assert transform(Image.new("L", (96, 1))).shape == (1, 1, 96)
