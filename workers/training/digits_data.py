@@ -42,12 +42,9 @@ def load_scans(seed: int) -> tuple[Scans, Scans]:
 
 def scan_fields(pictures: Tensor) -> Tensor:
     """Return scans as smooth fields [N, 1, 64, 64] that can be cut at a level, like drawn ones, with their margin."""
-    height = round(FIELD_SIDE / (1 + 2 * FIELD_REACH) / 2) * 2
-    margin = (FIELD_SIDE - height) // 2
-    # A black pixel all round first: bicubic edges repeat their last pixel, and ink there must end.
+    # A dark pixel all round first: bicubic edges repeat their last pixel, and ink must end there.
     framed = functional.pad(pictures, [1, 1, 1, 1])
-    pixel = height // _SCAN_SIDE
-    side = pixel * (_SCAN_SIDE + 2)
+    height = FIELD_SIDE / (1 + 2 * FIELD_REACH)
+    side = 2 * round(height * (_SCAN_SIDE + 2) / _SCAN_SIDE / 2)
     smooth = functional.interpolate(framed, size=[side, side], mode="bicubic", align_corners=False)
-    margin = (FIELD_SIDE - side) // 2
-    return functional.pad(smooth.clamp(0.0, 1.0), [margin] * 4)
+    return functional.pad(smooth.clamp(0.0, 1.0), [(FIELD_SIDE - side) // 2] * 4)

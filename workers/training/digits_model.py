@@ -129,10 +129,12 @@ class Framing(nn.Module):
     def find_box(self, ink: Tensor) -> Tensor:
         """Return centre x, centre y and half side of a square round the ink, in -1..1, as [N, 3]."""
         # Averaged, so that a sensor's noise stays below the thinnest line.
-        smooth = functional.avg_pool2d(functional.adaptive_avg_pool2d(ink, self.mask_side), 3, stride=1, padding=1)
+        smooth = functional.avg_pool2d(
+            functional.adaptive_avg_pool2d(ink, self.mask_side), 3, stride=1, padding=1, count_include_pad=False
+        )
         mask = ((smooth / self.peak(smooth) - 0.3) / 0.3).clamp(0.0, 1.0)
         # Dust is ink with little ink about it.
-        nearby = functional.avg_pool2d(mask, 9, stride=1, padding=4)
+        nearby = functional.avg_pool2d(mask, 9, stride=1, padding=4, count_include_pad=False)
         mask = mask * (nearby / 0.1).clamp(max=1.0)
         left, right = self.extent(mask.sum(dim=2).squeeze(1))
         top, bottom = self.extent(mask.sum(dim=3).squeeze(1))

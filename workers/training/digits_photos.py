@@ -1,5 +1,6 @@
 """Photographs of digits, made up: placed, inked, lit, blurred, compressed and framed at random."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -170,8 +171,8 @@ def _compress(pictures: Tensor, generator: Generator) -> Tensor:
 def _cosines() -> Tensor:
     """Return the orthonormal DCT-II matrix of one block."""
     order = torch.arange(_BLOCK).float()
-    matrix = torch.cos(torch.pi / _BLOCK * (order + 0.5) * order.view(-1, 1)) * (2.0 / _BLOCK) ** 0.5
-    matrix[0] *= 0.5**0.5
+    matrix = torch.cos(torch.pi / _BLOCK * (order + 0.5) * order.view(-1, 1)) * math.sqrt(2.0 / _BLOCK)
+    matrix[0] *= math.sqrt(0.5)
     return matrix
 
 
