@@ -1,21 +1,33 @@
 """Request bodies: refused by their announced size, read within a time, never held by a slow sender."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from typing import IO, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 import gevent
 from flask import Flask, Request, request
+from gunicorn.http.errors import ParseException
+from werkzeug.formparser import FormDataParser
 
 from app.errors import BodyTimeout, BodyTooLarge, EmptyBody, InvalidFields, TooManyImages, UnreadableBody
 from app.settings import Settings
+from app.web.auth import current_view
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What routes read that take no uploads. To parse more JSON than that would hold the hub, and strangers may
+# send it: POST /auth/token reads its body before it knows who asks.
+SMALL_BODY_BYTES = 2**20
 
 # After so many bytes other requests get their turn, even when all bytes of this body are there already.
 BYTES_PER_TURN = 256 * 1024
 CHUNK_BYTES = 64 * 1024
 
 IMAGE_PART = "image"
+
+_UPLOADS = "_galley_uploads"
 
 
 class Readable(Protocol):
@@ -45,6 +57,7 @@ class BoundedStream:
 
         :raises BodyTimeout: when the body's time is over.
         :raises BodyTooLarge: when more than its limit has arrived.
+        :raises UnreadableBody: when its chunks are malformed, or the sender is gone.
         """
         if size is None or size < 0:
             return b"".join(iter(partial(self.read, CHUNK_BYTES), b""))
@@ -52,9 +65,15 @@ class BoundedStream:
         if self._deadline is None:
             self._deadline = time.monotonic() + self._limit_s
         with gevent.Timeout(max(0.0, self._deadline - time.monotonic()), BodyTimeout(self._limit_s)):
-            data = self._stream.read(size)
+            data = self._receive(size)
         self._count(len(data))
         return data
+
+    def _receive(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except (OSError, ParseException) as err:
+            raise UnreadableBody("The request body is malformed, or broke off before its end.") from err
 
     def _count(self, size_bytes: int) -> None:
         self._size_bytes += size_bytes
@@ -79,20 +98,34 @@ class GalleyRequest(Request):
     ) -> IO[bytes]:
         return BytesIO()
 
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return a parser that raises ValueError on a malformed form; by default it would call the form empty."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
 
 def init_body(app: Flask, settings: Settings) -> None:
     """Bound the size and the arrival time of all request bodies of `app`."""
     app.request_class = GalleyRequest
 
     def bound() -> None:
-        if (request.content_length or 0) > settings.max_body_bytes:
-            raise BodyTooLarge(settings.max_body_bytes)
+        largest = settings.max_body_bytes
+        limit_bytes = largest if hasattr(current_view(), _UPLOADS) else min(largest, SMALL_BODY_BYTES)
+        if (request.content_length or 0) > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
 
         request.environ["wsgi.input"] = BoundedStream(
-            request.environ["wsgi.input"], limit_bytes=settings.max_body_bytes, limit_s=settings.body_timeout_s
+            request.environ["wsgi.input"], limit_bytes=limit_bytes, limit_s=settings.body_timeout_s
         )
 
     app.before_request(bound)
+
+
+def takes_uploads(view: F) -> F:
+    """Let a view read bodies up to the largest there may be. Stand it above `blp.response` and its kin."""
+    setattr(view, _UPLOADS, True)
+    return view
 
 
 def read_images(limit: int) -> list[bytes]:
@@ -103,7 +136,11 @@ def read_images(limit: int) -> list[bytes]:
     if request.mimetype != "multipart/form-data":
         return [_read_raw()]
 
-    parts = request.files.getlist(IMAGE_PART)
+    try:
+        parts = request.files.getlist(IMAGE_PART)
+    except ValueError as err:
+        raise UnreadableBody("The multipart body is malformed, or broke off before its end.") from err
+
     if not parts:
         raise InvalidFields({IMAGE_PART: [f"Send 1 to {limit} files in parts named '{IMAGE_PART}'."]})
     if len(parts) > limit:

@@ -12,7 +12,7 @@ from app.web.auth import check_model_allowed, requires
 from app.web.blueprints.images.answers import results_of
 from app.web.blueprints.images.docs import EXAMPLE, REQUEST_BODY
 from app.web.blueprints.images.schemas import ClassificationQuery, ClassificationSchema
-from app.web.body import read_images
+from app.web.body import read_images, takes_uploads
 from app.web.extensions import services
 from app.web.inference import ANSWER_HEADERS, INFERENCE_PROBLEMS, predict
 from app.web.limits import LimitClass, limited
@@ -24,6 +24,7 @@ blp = Blueprint("images", __name__, url_prefix="/api/v1/images", description="Cl
 @problems(*INFERENCE_PROBLEMS, UnreadableImage, UnsupportedImage, ImageTooLarge, TooManyImages)
 @requires(Scope.INFER)
 @limited(LimitClass.INFERENCE)
+@takes_uploads
 @blp.doc(requestBody=REQUEST_BODY)
 @blp.arguments(ClassificationQuery(), location="query")
 @blp.response(200, ClassificationSchema, example=EXAMPLE, headers=ANSWER_HEADERS)

@@ -8,10 +8,19 @@ from typing import Any
 import gevent
 import pytest
 from flask import Flask, Response, request
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.test import create_environ
 
 from app.errors import BodyTimeout
-from app.web.body import BYTES_PER_TURN, BoundedStream, Readable, init_body, read_images
+from app.web.body import (
+    BYTES_PER_TURN,
+    SMALL_BODY_BYTES,
+    BoundedStream,
+    Readable,
+    init_body,
+    read_images,
+    takes_uploads,
+)
 from app.web.error_handlers import init_error_handlers
 from tests.factories.settings import make_settings
 
@@ -25,6 +34,16 @@ class SlowStream:
     def read(self, _size: int = -1) -> bytes:
         gevent.sleep(self._pause_s)
         return b"x"
+
+
+class BrokenStream:
+    """A body that ends in an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, _size: int = -1) -> bytes:
+        raise self._error
 
 
 def send(app: Flask, stream: Readable, *, path: str = "/", **environ: Any) -> Response:
@@ -95,6 +114,36 @@ def test_body_that_broke_off_is_400(app: Flask) -> None:
     response = send(app, BytesIO(b"half"), CONTENT_LENGTH="8", **{"wsgi.input_terminated": True})
 
     assert (response.status_code, response.json["code"]) == (400, "unreadable_body")
+
+
+@pytest.mark.parametrize("error", [InvalidChunkSize(b"zz"), NoMoreData(b""), ConnectionResetError()])
+def test_body_that_cannot_be_received_is_400(app: Flask, error: Exception) -> None:
+    response = send(app, BrokenStream(error), **{"wsgi.input_terminated": True})
+
+    assert (response.status_code, response.json["code"]) == (400, "unreadable_body")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize(
+    "form", [b"garbage", b'--b\r\nContent-Disposition: form-data; name="image"; filename="i"\r\n\r\nx']
+)
+def test_malformed_form_is_400(app: Flask, content_type: str, form: bytes) -> None:
+    response = app.test_client().post("/", data=form, content_type=content_type)
+
+    assert (response.status_code, response.json["code"]) == (400, "unreadable_body")
+
+
+def test_only_routes_that_take_uploads_read_large_bodies(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    init_error_handlers(app)
+    init_body(app, make_settings(tmp_path))
+    app.add_url_rule("/small", "small", lambda: str(len(request.get_data())), methods=["POST"])
+    app.add_url_rule("/large", "large", takes_uploads(lambda: str(len(request.get_data()))), methods=["POST"])
+    body = b"x" * (SMALL_BODY_BYTES + 1)
+
+    statuses = {path: app.test_client().post(path, data=body).status_code for path in ("/small", "/large")}
+
+    assert statuses == {"/small": 413, "/large": 200}
 
 
 def test_next_request_is_fine_after_a_refused_one(app: Flask) -> None:
