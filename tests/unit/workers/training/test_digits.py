@@ -1,3 +1,5 @@
+"""Tests of the demo model digits, a little of it in every run and the whole in the long one."""
+
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Tests of scikit-learn's scans, split and made into fields."""
+
 import torch
 
 from workers.training.digits_data import load_scans, scan_fields

@@ -1,3 +1,5 @@
+"""Tests of the forms of digits."""
+
 import pytest
 
 from workers.training.digits_forms import FORMS, read_form

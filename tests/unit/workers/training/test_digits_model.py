@@ -1,3 +1,5 @@
+"""Tests of framing and reading."""
+
 import pytest
 import torch
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""Tests of made-up photographs."""
+
 import pytest
 import torch
 from torch import Generator, Tensor

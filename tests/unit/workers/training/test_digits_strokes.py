@@ -1,3 +1,5 @@
+"""Tests of the simulated pen."""
+
 import pytest
 import torch
 from torch import Generator

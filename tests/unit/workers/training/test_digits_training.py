@@ -1,3 +1,5 @@
+"""Tests of training on very little."""
+
 import pytest
 import torch
 from torch import Generator, Tensor, nn

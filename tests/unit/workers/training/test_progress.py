@@ -1,3 +1,5 @@
+"""Tests of progress lines."""
+
 from workers.training.progress import tracked
 
 
