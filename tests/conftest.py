@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 
 from tests.factories.waiting import wait_until
 from tests.factories.web import WebWorker, make_worker
+from tests.skips import pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
 
 # Python's own process, which lives as long as the interpreter.
 PYTHONS_OWN = "multiprocessing.resource_tracker"
