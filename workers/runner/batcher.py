@@ -23,6 +23,9 @@ Send = Callable[[bytes, list[bytes]], None]
 # How fast the measured cost of a row follows the newest batch.
 _FOLLOW = 0.2
 _SOONEST_RETRY_S = 0.1
+# Batches of prepared rows to have at hand: one to compute while the crew prepares another. What is more waits in the
+# queue, which is bounded and knows lanes and deadlines; tensors are large.
+_BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Batcher:
             self._drop(call, _expired(call))
 
     def _hand_out(self) -> None:
-        while self._crew.idle and len(self._queue):
+        while self._crew.idle and len(self._queue) and self._wants_prepared:
             is_alone = len(self._queue) == 1 and not self._crew.is_busy
             rows = self._queue.take(self._plan.share(len(self._queue), self._crew.idle))
             self._in_flight += len(rows)
@@ -133,6 +136,10 @@ class Batcher:
                 rows = self._prepare_quick(rows)
             if rows:
                 self._crew.start(partial(self._job, rows, is_alone=is_alone))
+
+    @property
+    def _wants_prepared(self) -> bool:
+        return len(self._prepared) < _BATCHES_AHEAD * self._plan.batch_limit
 
     def _prepare_quick(self, rows: list[Row]) -> list[Row]:
         """Prepare here what takes less than handing it over; return the rest."""

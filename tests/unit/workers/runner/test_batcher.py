@@ -148,6 +148,18 @@ def test_light_models_compute_here(tmp_path: Path, picture: bytes) -> None:
     assert bench.batcher.queued_rows == 0
 
 
+def test_rows_beyond_the_next_batches_wait_where_they_are_counted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, plan=replace(PLAN, is_heavy=False, batch_limit=2), capacity=10)
+    for _ in range(3):
+        bench.submit(10)
+        bench.batcher.pump()
+
+    assert "queue_full" in bench.codes()
+    assert bench.batcher.queued_rows <= 10 + 4
+    bench.batcher.abandon()
+    bench.batcher.close()
+
+
 def test_a_row_costs_what_was_measured(bench: Bench) -> None:
     bench.batcher.row_cost_s = 100.0
     bench.submit(4)
