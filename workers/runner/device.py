@@ -24,5 +24,7 @@ def use_torch_threads(count: int) -> None:
     if getattr(_this_thread, "torch_threads", 0) == count:
         return
 
+    # Reading comes first: a thread's first use of torch sets the number to the one that any thread set last.
+    torch.get_num_threads()
     torch.set_num_threads(count)
     _this_thread.torch_threads = count

@@ -22,5 +22,29 @@ def test_threads_are_set_for_the_calling_thread_only() -> None:
     assert seen == [3, 1]
 
 
+def test_threads_keep_theirs_whatever_another_sets_before_their_first_use() -> None:
+    is_set, may_look = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def look() -> None:
+        use_torch_threads(1)
+        is_set.set()
+        may_look.wait()
+        seen.append(torch.get_num_threads())
+
+    def disturb() -> None:
+        is_set.wait()
+        use_torch_threads(3)
+        may_look.set()
+
+    threads = [threading.Thread(target=work) for work in (look, disturb)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [1]
+
+
 def test_there_is_a_core() -> None:
     assert available_cores() >= 1
