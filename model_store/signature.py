@@ -110,6 +110,9 @@ def to_array(tensor: SampleTensor) -> NDArray[Any]:
         return np.array(tensor.data, dtype=dtype).reshape(tensor.shape)
     except OverflowError as err:
         raise SignatureMismatch(f"Tensor {tensor.name!r} has elements out of {tensor.datatype}'s range.") from err
+    except ValueError as err:
+        # More dimensions than numpy has, or too long ones beside one of length 0.
+        raise SignatureMismatch(f"Tensor {tensor.name!r} cannot have the shape {tensor.shape}.") from err
 
 
 def from_array(name: str, datatype: Datatype, array: NDArray[Any]) -> SampleTensor:

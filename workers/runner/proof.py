@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.errors import GalleyError, InputError, ModelFailed, SampleMismatch, SignatureMismatch
+from app.errors import GalleyError, InputError, InvalidManifest, ModelFailed, SampleMismatch, SignatureMismatch
 from model_store.manifest import SAMPLES_FILE, Manifest, TensorSpec
 from model_store.signature import SampleTensor, decode_samples, to_array
 from workers.runner.device import use_torch_threads
-from workers.runner.loaded_model import TORCH_DTYPES, Layout, LoadedModel, check_tensor
+from workers.runner.loaded_model import MODEL_ERRORS, TORCH_DTYPES, Layout, LoadedModel, check_tensor, last_line
 from workers.runner.loader import check_files, load_model, read_manifest
 from workers.runner.pipelines.base import Limits
 from workers.runner.pipelines.registry import make_pipeline
@@ -100,6 +100,9 @@ def _named(tensors: Sequence[SampleTensor], specs: Sequence[TensorSpec]) -> list
 
 
 def _tensor(sample: SampleTensor) -> Tensor:
+    if sample.datatype not in TORCH_DTYPES:
+        raise SignatureMismatch(f"Sample tensor {sample.name!r} is {sample.datatype}, which models do not take.")
+
     return torch.from_numpy(to_array(sample)).to(TORCH_DTYPES[sample.datatype])
 
 
@@ -116,7 +119,8 @@ def is_close(want: Tensor, got: Tensor) -> bool:
         return torch.equal(want, got)
 
     left, right = want.double().numpy(), got.double().numpy()
-    scale = max(1.0, float(np.abs(left).max(initial=0.0)))
+    # Masked scores are infinite, and would make every difference small.
+    scale = max(1.0, float(np.abs(left[np.isfinite(left)]).max(initial=0.0)))
     return np.allclose(left, right, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * scale, equal_nan=True)
 
 
@@ -132,6 +136,9 @@ def _rehearse(manifest: Manifest, limits: Limits) -> tuple[list[Tensor], float]:
         took = time.perf_counter() - started
     except (InputError, ModelFailed) as err:
         raise SignatureMismatch(err.detail) from err
+    except MODEL_ERRORS as err:
+        # Steps that are fine one by one, but not in this order or on this picture.
+        raise InvalidManifest(f"The preprocessing does not run: {last_line(err)}") from err
 
     inputs = [tensor.unsqueeze(0) for tensor in row.inputs]
     for spec, tensor in zip(manifest.inputs, inputs, strict=True):

@@ -80,6 +80,8 @@ def test_an_unknown_datatype_is_named() -> None:
         tensor("FP32", [1.0, 2.0], [3]),
         tensor("FP32", [1.0, 2.0], [-1, -2]),
         tensor("FP32", [], [-1]),
+        tensor("FP32", [], [0, 10**30]),
+        tensor("FP32", [1.0], [1] * 70),
     ],
 )
 def test_elements_that_do_not_fit_are_refused(wrong: SampleTensor) -> None:

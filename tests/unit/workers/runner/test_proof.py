@@ -21,6 +21,11 @@ from tests.factories.models import (
 from tests.factories.versions import make_store
 from workers.runner.proof import Proof, is_close, load_and_prove
 
+BYTES_SAMPLE = (
+    b'{"samples": [{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}], "outputs": []}]}'
+)
+UNSCALED_STEPS = [Step(op="to_image"), Step(op="normalize", args={"mean": [0.5], "std": [0.5]})]
+
 
 def published(folder: Path, module: nn.Module | None = None, **changes: Any) -> Path:
     """Publish a version without proof; return its folder."""
@@ -100,7 +105,9 @@ def test_other_answers_than_the_samples_are_refused(tmp_path: Path) -> None:
     [
         ({"samples": b'{"samples": [{"inputs": [], "outputs": []}]}'}, SignatureMismatch),
         ({"samples": b"{"}, SignatureMismatch),
+        ({"samples": BYTES_SAMPLE}, SignatureMismatch),
         ({"module": WrongWidth()}, SignatureMismatch),
+        ({"manifest": colour_manifest(preprocessing=Preprocessing(steps=UNSCALED_STEPS))}, InvalidManifest),
         ({"manifest": colour_manifest(task="tensor")}, InvalidManifest),
         ({"manifest": colour_manifest(labels=["one"])}, InvalidManifest),
         ({"manifest": colour_manifest(preprocessing=Preprocessing(steps=[Step(op="to_image")]))}, SignatureMismatch),
@@ -151,6 +158,8 @@ def test_the_best_batch_is_the_smallest_that_is_as_fast_as_any() -> None:
         (torch.tensor([1]), torch.tensor([1]), True),
         (torch.tensor([1]), torch.tensor([2]), False),
         (torch.tensor([float("nan")]), torch.tensor([float("nan")]), True),
+        (torch.tensor([-torch.inf, 1.0]), torch.tensor([-torch.inf, 1.0]), True),
+        (torch.tensor([-torch.inf, 1.0]), torch.tensor([-torch.inf, 2.0]), False),
     ],
 )
 def test_equal_but_for_rounding(want: Tensor, got: Tensor, expected: bool) -> None:
