@@ -36,9 +36,16 @@ def torchvision(
         weights=weights,
         name=placing.name or architecture,
         version=placing.version,
-        labels=labels_file.read_text().splitlines() if labels_file else None,
+        labels=_read_labels(labels_file) if labels_file else None,
         max_batch_size=max_batch_size,
     )
     with tempfile.TemporaryDirectory() as work_dir, open_releases() as releases:
         draft = draft_from_zoo(model, Path(work_dir), report=click.echo)
         release(releases, draft, alias=placing.alias, pin=placing.pin)
+
+
+def _read_labels(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as err:
+        raise click.BadParameter(f"{path.name} is not a text file.", param_hint="--labels") from err

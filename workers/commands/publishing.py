@@ -35,10 +35,19 @@ def publish(
         manifest=manifest,
         artifact=artifact,
         samples=samples_file.read_bytes() if samples_file else None,
-        assets=dict(map(_asset, assets)),
+        assets=_assets(assets),
     )
     with open_releases() as releases:
         release(releases, draft, alias=placing.alias, pin=placing.pin)
+
+
+def _assets(texts: tuple[str, ...]) -> dict[str, Path]:
+    named = list(map(_asset, texts))
+    assets = dict(named)
+    if len(assets) < len(named):
+        raise click.UsageError("Two assets have the same name; name one with --asset NAME=FILE.")
+
+    return assets
 
 
 def _asset(text: str) -> tuple[str, Path]:

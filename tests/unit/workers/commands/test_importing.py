@@ -48,3 +48,11 @@ def test_what_cannot_be_imported_is_said(
     assert result.exit_code == 1
     assert sentence in result.output
     assert store.refs() == []
+
+
+def test_labels_that_are_no_text_are_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes(b"\xff\xfe")
+    result = run("import", "torchvision", SMALL, "--weights", "none", "--labels", tmp_path / "labels.txt")
+
+    assert result.exit_code == 2
+    assert "labels.txt is not a text file" in result.output

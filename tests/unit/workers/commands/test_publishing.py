@@ -177,3 +177,14 @@ def test_an_unreadable_manifest_is_refused(run: Run, artifact: Path, tmp_path: P
 
     assert result.exit_code == 1
     assert "The manifest cannot be read" in result.output
+
+
+def test_two_assets_of_one_name_are_refused(publish: Publish, artifact: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    same = [tmp_path / "words.txt", tmp_path / "other" / "words.txt"]
+    for path in same:
+        path.write_text(str(path))
+    result = publish(artifact, "--asset", same[0], "--asset", same[1])
+
+    assert result.exit_code == 2
+    assert "Two assets have the same name" in result.output
