@@ -7,8 +7,11 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from flask import Flask, Response
-from flask_smorest import Api
+from flask import Flask, Request, Response, request
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema
+from webargs.core import missing
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from app.errors import GalleyError, InvalidFields, UnavailableError
@@ -55,6 +58,27 @@ class GalleyApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Answer like every other failure."""
         return answer_http_exception(error)
+
+
+class StrictJsonParser(FlaskParser):
+    """webargs' parser with the app's JSON: Python's own takes NaN and lone surrogates, and fails on deep nesting."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's parameters
+        """Read the body; `missing` when there is none, or its type is another."""
+        return req.get_json() if req.is_json and req.get_data() else missing
+
+
+class GalleyBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest's Blueprint, with strict JSON, and a 304 that carries its ETag and is no failure."""
+
+    ARGUMENTS_PARSER = StrictJsonParser()
+
+    def _check_not_modified(self, etag: str) -> None:
+        """Leave it to Werkzeug, which knows weak tags: proxies that compress make them of ours."""
+
+    def _set_etag_in_response(self, response: Response) -> None:
+        super()._set_etag_in_response(response)
+        response.make_conditional(request)
 
 
 def init_api(app: Flask) -> GalleyApi:

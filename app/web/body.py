@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, Final, NoReturn, Protocol, TypeVar
 
 import gevent
 from flask import Flask, Request, request
@@ -26,6 +26,9 @@ BYTES_PER_TURN = 256 * 1024
 CHUNK_BYTES = 64 * 1024
 
 IMAGE_PART = "image"
+
+BODY_PROBLEMS: Final = (UnreadableBody, BodyTimeout, BodyTooLarge)
+"""What any route may answer that reads a body."""
 
 _UPLOADS = "_galley_uploads"
 
@@ -87,7 +90,14 @@ class BoundedStream:
 
 
 class GalleyRequest(Request):
-    """Flask's request, whose uploads stay in memory: the body limit bounds them, and a disk would hold the hub."""
+    """Flask's request, with Galley's errors for malformed bodies.
+
+    Uploads stay in memory: the body limit bounds them, and a disk would hold the hub.
+    """
+
+    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
+        """Refuse a body that is not strict JSON."""
+        raise UnreadableBody("The request body is not valid JSON.") from e
 
     def _get_file_stream(
         self,

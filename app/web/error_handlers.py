@@ -158,7 +158,7 @@ def answer_http_exception(error: HTTPException) -> Response:
     """Answer what Flask, Werkzeug or webargs refused."""
     messages = getattr(error, "data", {}).get("messages")
     if messages:
-        return problem_of(_argument_error(error, messages)).response()
+        return problem_of(InvalidFields(_flatten(messages))).response()
 
     return _framework_problem(error).response()
 
@@ -184,13 +184,6 @@ def _framework_problem(error: HTTPException) -> Problem:
     return Problem(status=status, code=code, detail=detail, headers={"Allow": allow} if allow else {})
 
 
-def _argument_error(error: HTTPException, messages: Mapping[str, Any]) -> GalleyError:
-    if error.code == HTTPStatus.BAD_REQUEST:
-        return UnreadableBody("The request body is not valid JSON.")
-
-    return InvalidFields(_flatten(messages))
-
-
 def _flatten(messages: Mapping[str, Any]) -> dict[str, list[str]]:
     """Turn webargs' `{location: {field: {index: [...]}}}` into `{"field.index": [...]}`."""
     flat: dict[str, list[str]] = {}
@@ -206,7 +199,9 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         return
 
     for name, child in node.items():
-        yield from _leaves(child, f"{path}.{name}" if path else str(name))
+        # marshmallow's word for what is wrong with the whole.
+        below = [] if name == "_schema" else [str(name)]
+        yield from _leaves(child, ".".join([path, *below] if path else below))
 
 
 def _headers(error: GalleyError, status: HTTPStatus) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.errors import (
-    BodyTimeout,
-    BodyTooLarge,
     DeadlineExceeded,
     Draining,
     EmptyBody,
@@ -17,21 +15,19 @@ from app.errors import (
     ModelNotFound,
     QueueFull,
     RunnerLost,
-    UnreadableBody,
     VersionNotFound,
     WrongTask,
 )
 from app.services.prediction import Prediction, PredictionRequest
+from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
 from app.web.request_context import current_context
 from model_store.manifest import Task
 
 # What any inference may answer besides its scenario's own errors.
 INFERENCE_PROBLEMS = (
-    UnreadableBody,
+    *BODY_PROBLEMS,
     EmptyBody,
-    BodyTimeout,
-    BodyTooLarge,
     InvalidFields,
     ModelNotAllowed,
     ModelNotFound,

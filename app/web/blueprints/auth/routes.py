@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 
 from app.errors import (
     DatabaseUnavailable,
@@ -14,7 +13,7 @@ from app.errors import (
     RateLimited,
     UnsupportedGrantType,
 )
-from app.web.api import problems
+from app.web.api import GalleyBlueprint, problems
 from app.web.blueprints.auth.oauth_errors import add_oauth_members
 from app.web.blueprints.auth.parameters import Credentials, read_credentials, read_parameters, read_required
 from app.web.blueprints.auth.schemas import (
@@ -25,10 +24,13 @@ from app.web.blueprints.auth.schemas import (
     TokenSchema,
     form_or_json,
 )
+from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
 from app.web.limits import current_limits
 
-blp = Blueprint("auth", __name__, url_prefix="/auth", description="Tokens: issue and revoke")
+_LOGIN_PROBLEMS = (InvalidClient, RateLimited, DatabaseUnavailable)
+
+blp = GalleyBlueprint("auth", __name__, url_prefix="/auth", description="Tokens: issue and revoke")
 blp.after_app_request(add_oauth_members)
 
 
@@ -40,7 +42,7 @@ def forbid_storing(response: Response) -> Response:
 
 
 @blp.route("/token", methods=["POST"])
-@problems(InvalidTokenRequest, UnsupportedGrantType, InvalidScope, InvalidClient, RateLimited, DatabaseUnavailable)
+@problems(*BODY_PROBLEMS, InvalidTokenRequest, UnsupportedGrantType, InvalidScope, *_LOGIN_PROBLEMS)
 @blp.doc(requestBody=form_or_json(TokenRequestSchema, TOKEN_REQUEST_EXAMPLE))
 @blp.response(200, TokenSchema, example=TOKEN_EXAMPLE)
 def issue_token() -> dict[str, Any]:
@@ -64,7 +66,7 @@ def issue_token() -> dict[str, Any]:
 
 
 @blp.route("/revoke", methods=["POST"])
-@problems(InvalidTokenRequest, InvalidClient, RateLimited, DatabaseUnavailable)
+@problems(*BODY_PROBLEMS, InvalidTokenRequest, *_LOGIN_PROBLEMS)
 @blp.doc(requestBody=form_or_json(RevocationRequestSchema, {"token": TOKEN_EXAMPLE["access_token"]}))
 @blp.response(200, description="The token is refused everywhere within a second.")
 def revoke_token() -> None:

@@ -3,12 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask_smorest import Blueprint
 from flask_smorest.pagination import PaginationParameters
 
-from app.errors import ClientExists, ClientNotFound, InvalidFields, UnreadableBody
+from app.errors import ClientExists, ClientNotFound, InvalidFields
 from app.services.clients import ClientDraft, IssuedSecret
-from app.web.api import problems
+from app.web.api import GalleyBlueprint, problems
 from app.web.auth import current_identity, requires
 from app.web.blueprints.clients.schemas import (
     CLIENT_EXAMPLE,
@@ -17,10 +16,11 @@ from app.web.blueprints.clients.schemas import (
     IssuedClientSchema,
     NewClientSchema,
 )
+from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
 from app.web.limits import limited
 
-blp = Blueprint("clients", __name__, url_prefix="/api/v1/clients", description="API clients and their secrets")
+blp = GalleyBlueprint("clients", __name__, url_prefix="/api/v1/clients", description="API clients and their secrets")
 
 
 @blp.route("")
@@ -33,12 +33,16 @@ def list_clients(pagination_parameters: PaginationParameters) -> list[dict[str, 
     """List all clients, by id."""
     clients = services().clients
     pagination_parameters.item_count = clients.count()
+    if pagination_parameters.first_item >= pagination_parameters.item_count:
+        # Not asked of SQL, which counts to 2**63 only.
+        return []
+
     page = clients.page(offset=pagination_parameters.first_item, limit=pagination_parameters.page_size)
     return [_members(asdict(facts)) for facts in page]
 
 
 @blp.route("", methods=["POST"])
-@problems(UnreadableBody, InvalidFields, ClientExists)
+@problems(*BODY_PROBLEMS, InvalidFields, ClientExists)
 @requires("admin")
 @limited("management")
 @blp.arguments(NewClientSchema, example={name: CLIENT_EXAMPLE[name] for name in ("client_id", "scopes", "models")})

@@ -4,11 +4,10 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 
 from app.infra.metrics import CONTENT_TYPE, collect
 from app.services.readiness import PartState
-from app.web.api import problems
+from app.web.api import GalleyBlueprint, problems
 from app.web.blueprints.health.schemas import LivenessSchema, ReadinessSchema
 from app.web.extensions import services
 from app.web.metrics import current_registry
@@ -25,7 +24,7 @@ UNREADY_EXAMPLE = {
     },
 }
 
-blp = Blueprint("health", __name__, description="Is it up, and how is it")
+blp = GalleyBlueprint("health", __name__, description="Is it up, and how is it")
 
 
 @blp.route("/health/live")

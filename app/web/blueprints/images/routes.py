@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
 from app.errors import ImageTooLarge, TooManyImages, UnreadableImage, UnsupportedImage
 from app.scenarios.images import TASK
 from app.services.scopes import Scope
-from app.web.api import problems
+from app.web.api import GalleyBlueprint, problems
 from app.web.auth import check_model_allowed, requires
 from app.web.blueprints.images.answers import results_of
 from app.web.blueprints.images.docs import EXAMPLE, REQUEST_BODY
@@ -17,7 +15,7 @@ from app.web.extensions import services
 from app.web.inference import ANSWER_HEADERS, INFERENCE_PROBLEMS, predict
 from app.web.limits import LimitClass, limited
 
-blp = Blueprint("images", __name__, url_prefix="/api/v1/images", description="Classify images")
+blp = GalleyBlueprint("images", __name__, url_prefix="/api/v1/images", description="Classify images")
 
 
 @blp.route("/classifications", methods=["POST"])

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from flask_smorest.pagination import PaginationParameters
 
 from app.errors import ModelNotAllowed, ModelNotFound, StoreUnreachable, VersionNotFound
 from app.services.scopes import Scope
-from app.web.api import problems
+from app.web.api import GalleyBlueprint, problems
 from app.web.auth import check_model_allowed, current_identity, requires
 from app.web.blueprints.models.answers import model_members, version_members
 from app.web.blueprints.models.docs import MODEL_EXAMPLE, VERSION_EXAMPLE
@@ -15,7 +14,7 @@ from app.web.blueprints.models.schemas import ModelSchema, VersionSchema
 from app.web.extensions import services
 from app.web.limits import LimitClass, limited
 
-blp = Blueprint("models", __name__, url_prefix="/api/v1/models", description="What models and versions there are")
+blp = GalleyBlueprint("models", __name__, url_prefix="/api/v1/models", description="What models and versions there are")
 
 
 @blp.route("")

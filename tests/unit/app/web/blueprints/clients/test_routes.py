@@ -66,12 +66,19 @@ def test_wrong_fields_are_named(
     assert field in {name.split(".")[0] for name in answer.json["errors"]}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null"])
-def test_unreadable_bodies_are_refused(client: FlaskClient, headers: dict[str, str], body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"scopes": NaN}', b'{"description": "\\ud800"}', b"[" * 100_000])
+def test_unreadable_bodies_are_400(client: FlaskClient, headers: dict[str, str], body: bytes) -> None:
     answer = client.post("/api/v1/clients", data=body, headers=headers, content_type="application/json")
 
-    assert answer.status_code in (400, 422)
-    assert answer.mimetype == "application/problem+json"
+    assert (answer.status_code, answer.json["code"]) == (400, "unreadable_body")
+
+
+@pytest.mark.parametrize(("body", "field"), [(b"", "scopes"), (b"[]", "body"), (b'"x"', "body"), (b"null", "body")])
+def test_bodies_of_another_kind_are_422(client: FlaskClient, headers: dict[str, str], body: bytes, field: str) -> None:
+    answer = client.post("/api/v1/clients", data=body, headers=headers, content_type="application/json")
+
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]) == [field]
 
 
 def test_lists_come_in_pages(client: FlaskClient, headers: dict[str, str]) -> None:
@@ -82,6 +89,14 @@ def test_lists_come_in_pages(client: FlaskClient, headers: dict[str, str]) -> No
 
     assert answer.json[0]["client_id"] == "c"
     assert '"total": 4' in answer.headers["X-Pagination"]
+
+
+@pytest.mark.parametrize("page", [2, 2**63, 10**30])
+def test_pages_behind_the_last_are_empty(client: FlaskClient, headers: dict[str, str], page: int) -> None:
+    answer = client.get("/api/v1/clients", query_string={"page": page}, headers=headers)
+
+    assert (answer.status_code, answer.json) == (200, [])
+    assert '"total": 1' in answer.headers["X-Pagination"]
 
 
 def test_a_deleted_client_is_gone_with_its_tokens(

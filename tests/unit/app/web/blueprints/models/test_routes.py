@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.inference.messages import RunnerState
+from app.infra.metrics import PROBLEMS
 from tests.factories.web import WebWorker
 from tests.fakes.inference import make_record
 
@@ -15,6 +16,10 @@ PATH = "/api/v1/models"
 @pytest.fixture
 def headers(worker: WebWorker) -> dict[str, str]:
     return worker.bearer(scopes=frozenset({"models:read"}))
+
+
+def not_modified_failures() -> float:
+    return PROBLEMS.labels(code="not_modified")._value.get()
 
 
 def names(response: Any) -> list[str]:
@@ -59,6 +64,22 @@ def test_unchanged_answer_is_not_sent_again(worker: WebWorker, client: FlaskClie
 
     assert (unchanged.status_code, unchanged.data) == (304, b"")
     assert changed.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "/digits", "/digits/versions/1"])
+def test_unchanged_answer_keeps_its_tag_and_is_no_failure(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], path: str
+) -> None:
+    worker.publish()
+    tag = client.get(PATH + path, headers=headers).headers["ETag"]
+    failures = not_modified_failures()
+
+    # A proxy that compresses makes the tag a weak one.
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        unchanged = client.get(PATH + path, headers={**headers, "If-None-Match": known})
+        assert (unchanged.status_code, unchanged.headers["ETag"]) == (304, tag), known
+
+    assert not_modified_failures() == failures
 
 
 def test_model_shows_versions_states_and_aliases(
