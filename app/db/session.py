@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,8 @@ LOCK_WAIT_S = 5.0
 POOL_WAIT_S = 5.0
 CONNECT_WAIT_S = 3
 STATEMENT_LIMIT_S = 10.0
+# PostgreSQL's codes for a table and for a column that is not there.
+UNMIGRATED_STATES = frozenset({"42P01", "42703"})
 
 
 class Database:
@@ -64,6 +66,11 @@ class Database:
             yield
         except (OperationalError, PoolTimeout) as err:
             raise DatabaseUnavailable("The database does not answer; try again shortly.") from err
+        except ProgrammingError as err:
+            # What SQLite calls an OperationalError; anything else is a mistake of ours.
+            if getattr(err.orig, "sqlstate", "") in UNMIGRATED_STATES:
+                raise DatabaseUnavailable("The database is not migrated; run `make db`.") from err
+            raise
         except DBAPIError as err:
             if err.connection_invalidated:
                 raise DatabaseUnavailable("The connection to the database was lost; try again.") from err

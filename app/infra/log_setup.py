@@ -11,8 +11,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 # Never written, whoever passes them by mistake.
 SECRET_FIELDS = frozenset({"authorization", "token", "access_token", "client_secret", "secret", "password"})
 
-# Loggers that tell of every connection or row at INFO.
-QUIET_LOGGERS = ("flask_cors", "urllib3", "PIL", "alembic.runtime.plugins")
+# Loggers that tell of every connection, row or refusal at INFO.
+QUIET_LOGGERS = ("flask_cors", "flask-limiter", "urllib3", "PIL", "alembic.runtime.plugins")
 
 
 def setup_logging(level: str, stream: BinaryIO | None = None) -> None:

@@ -130,7 +130,8 @@ class ReleaseService:
         """Return all models with their versions and aliases, as SQL has them."""
         with self._database.read() as session:
             repository = ModelRepository(session)
-            versions, aliases = repository.versions(), repository.aliases()
+            # PostgreSQL reads each at a moment of its own: in this order no alias is younger than the versions.
+            aliases, versions = repository.aliases(), repository.versions()
 
         catalog: Catalog = {}
         for facts in versions:

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from app.db.migrate import upgrade
+from app.db.repositories.models import ModelRepository
 from app.db.session import Database
-from app.errors import GalleyError
+from app.errors import DatabaseUnavailable, GalleyError
 from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
 from tests.factories.versions import accept, make_draft, make_store
@@ -17,14 +19,20 @@ RACERS = 6
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A migrated database of each kind."""
+def unmigrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind."""
     is_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path}/galley.db" if is_sqlite else request.getfixturevalue("postgres").make_database()
-    upgrade(url)
     database = Database(url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(unmigrated: Database) -> Database:
+    """A migrated database of each kind."""
+    upgrade(unmigrated.engine.url.render_as_string(hide_password=False))
+    return unmigrated
 
 
 @pytest.fixture
@@ -67,3 +75,30 @@ def test_names_and_pins_move(releases: ReleaseService, tmp_path: Path) -> None:
     assert [wanted.ref for wanted in releases.desired()] == [ModelRef("tiny", 2), ModelRef("tiny", 3)]
     assert releases.adopt_store() == []
     assert releases.find("tiny").created_at.utcoffset() is not None
+
+
+def test_catalogue_read_while_an_alias_moves_is_whole(
+    releases: ReleaseService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.release(make_draft(tmp_path), prove=accept, by="test")
+    originals = {name: getattr(ModelRepository, name) for name in ("aliases", "versions")}
+    reads = []
+
+    def read(name: str, repository: ModelRepository) -> object:
+        reads.append(name)
+        if len(reads) == 2:
+            releases.release(make_draft(tmp_path), prove=accept, by="test", alias="default")
+            releases.release(make_draft(tmp_path, name="other"), prove=accept, by="test")
+        return originals[name](repository)
+
+    for name in originals:
+        monkeypatch.setattr(ModelRepository, name, partialmethod(lambda repository, name: read(name, repository), name))
+    catalog = releases.catalog()
+
+    assert catalog["tiny"].resolve().ref.version in {1, 2}
+    assert all(set(model.aliases.values()) <= set(model.versions) for model in catalog.values())
+
+
+def test_database_without_tables_is_unavailable(unmigrated: Database, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        ReleaseService(unmigrated, make_store(tmp_path)).catalog()

@@ -48,6 +48,13 @@ def test_lines_below_the_level_are_not_written(output: BytesIO) -> None:
     assert output.getvalue() == b""
 
 
+def test_libraries_add_no_line_to_each_request(output: BytesIO) -> None:
+    for name in ("flask-limiter", "flask_cors"):
+        logging.getLogger(name).info("a request")
+
+    assert output.getvalue() == b""
+
+
 def test_secrets_are_blanked(output: BytesIO) -> None:
     structlog.get_logger("a").info("asked", token="eyJ", client_secret="s3cret", client="me")
 
