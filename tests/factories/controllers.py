@@ -88,6 +88,14 @@ class ControllerStage:
         """Ask the controller to end, wait for it, and return its exit code."""
         return self._end(signal.SIGTERM)
 
+    @contextmanager
+    def without_runner_folder(self) -> Iterator[None]:
+        """Let the controller's notes and sockets fail for the length of the block, as on a full disk."""
+        folder = self.settings.run_dir / "runners"
+        aside = folder.rename(folder.with_name("runners-aside"))
+        yield
+        aside.rename(folder)
+
     def publish(
         self, module: nn.Module | None = None, *, name: str = "colours", alias: str | None = None, pin: bool = False
     ) -> ModelRef:

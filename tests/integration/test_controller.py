@@ -152,6 +152,18 @@ def test_version_that_cannot_load_says_why_and_spares_its_predecessor(stage: Con
     assert stage.wait_ready(ref).pid == good.pid
 
 
+def test_start_that_the_disk_refuses_is_tried_again(stage: ControllerStage, ref: ModelRef) -> None:
+    before, controller = stage.wait_ready(ref), stage.controller_pid
+    with stage.without_runner_folder():
+        new = stage.publish(name="no-space")
+        assert "No such file" in stage.wait_failed(new).reason
+
+    stage.wait_ready(new)
+
+    assert stage.wait_ready(ref).pid == before.pid
+    assert stage.controller_pid == controller
+
+
 def test_moved_alias_replaces_the_runner(stage: ControllerStage, ref: ModelRef) -> None:
     newer = stage.publish(name=ref.name.removesuffix(f"-{stage.token}"), alias="default")
 

@@ -1,10 +1,12 @@
 """What a new controller does with the notes an earlier one left."""
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +17,7 @@ from tests.factories.settings import make_settings
 from tests.fakes.runner import FakeRunner
 from workers.controller.fleet import Fleet
 from workers.controller.runner_files import RunnerFiles, RunnerNote
-from workers.controller.runner_process import read_start_ticks
+from workers.controller.runner_process import RunnerProcess, read_start_ticks
 
 
 @pytest.fixture
@@ -136,3 +138,27 @@ def test_end_of_an_adopted_runner_clears_it_away(
     assert ended.served_s > 0.0
     assert len(fleet) == 0
     assert files.read() == []
+
+
+def test_runner_that_cannot_be_started_leaves_nothing(
+    fleet: Fleet, note: RunnerNote, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunnerProcess, "start", mock.Mock(side_effect=BlockingIOError("no more processes")))
+
+    with pytest.raises(OSError, match="no more processes"):
+        fleet.start(note.desired, settings.var_dir)
+
+    assert len(fleet) == 0
+    assert left_files(settings) == []
+
+
+@pytest.mark.usefixtures("runner")
+def test_living_runner_is_adopted_though_the_disk_is_full(
+    fleet: Fleet, files: RunnerFiles, note: RunnerNote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(replace(note, pid=0, started_ticks=0))
+    monkeypatch.setattr(RunnerFiles, "write", mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+
+    fleet.adopt()
+
+    assert [record.pid for record in fleet.records()] == [note.pid]

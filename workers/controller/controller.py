@@ -103,13 +103,13 @@ class Controller:
     def _start(self, version: DesiredVersion) -> None:
         try:
             folder = self._folders.take(version)
-        except (StoreError, NotFoundError) as err:
-            self._restarts.note_end(version, err.detail, served_s=0.0)
-            logger.error("%s cannot be fetched: %s", version.ref, err.detail)
-            return
-
-        if folder is not None:
-            self._fleet.start(version, folder)
+            if folder is not None:
+                self._fleet.start(version, folder)
+        except (StoreError, NotFoundError, OSError) as err:
+            # OSError: a full disk or no more processes costs one start, not the watch over all others.
+            reason = err.strerror or str(err) if isinstance(err, OSError) else err.detail
+            self._restarts.note_end(version, reason, served_s=0.0)
+            logger.error("a runner of %s cannot be started: %s", version.ref, reason)
 
     def _hear(self) -> None:
         for runner in self._fleet.hear():

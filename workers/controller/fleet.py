@@ -44,7 +44,10 @@ class Fleet:
         return iter(self._runners.values())
 
     def start(self, version: DesiredVersion, folder: Path) -> None:
-        """Start a runner of a version whose files are in `folder`."""
+        """Start a runner of a version whose files are in `folder`.
+
+        :raises OSError: when none could be started; nothing is left behind then.
+        """
         note = RunnerNote(
             name=version.ref.name,
             version=version.ref.version,
@@ -53,7 +56,12 @@ class Fleet:
             started_at=time.time(),
         )
         self._files.write(note)
-        process = RunnerProcess.start(self._spec(note, folder))
+        try:
+            process = RunnerProcess.start(self._spec(note, folder))
+        except OSError:
+            self._files.remove(note.address)
+            raise
+
         self._watch(note, process, self._contact(note.address))
         logger.info("started a runner of %s, pid %d", version.ref, process.pid)
 
@@ -111,6 +119,8 @@ class Fleet:
         """End runners that do not answer."""
         for address in addresses:
             runner = self._runners[address]
+            if runner.is_killed:
+                continue
             logger.error("killing the hung runner of %s, pid %d", runner.note.desired.ref, runner.process.pid)
             runner.kill()
 
@@ -126,10 +136,18 @@ class Fleet:
 
     def _watch(self, note: RunnerNote, process: RunnerProcess, contact: RunnerContact) -> WatchedRunner:
         known = replace(note, pid=process.pid, started_ticks=read_start_ticks(process.pid))
-        self._files.write(known)
         runner = self._runners[note.address] = WatchedRunner(known, process, contact)
+        if known != note:
+            self._note_pid(known)
         contact.ask()
         return runner
+
+    def _note_pid(self, note: RunnerNote) -> None:
+        try:
+            self._files.write(note)
+        except OSError as err:
+            # The first note, without a pid, stands: a successor finds the runner by its address.
+            logger.warning("the pid of the runner of %s could not be noted: %s", note.desired.ref, err)
 
     def _adopt(self, note: RunnerNote, contact: RunnerContact, deadline: float) -> None:
         """Watch the process a note tells of; one without a pid yet is asked for it at its address."""

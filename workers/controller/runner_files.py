@@ -52,8 +52,12 @@ class RunnerFiles:
         """Write or replace a runner's note, whole or not at all."""
         path = _socket(note.address).with_suffix(".json")
         staged = path.with_suffix(".new")
-        staged.write_bytes(msgspec.json.encode(note))
-        staged.replace(path)
+        try:
+            staged.write_bytes(msgspec.json.encode(note))
+            staged.replace(path)
+        except OSError:
+            staged.unlink(missing_ok=True)
+            raise
 
     def read(self) -> list[RunnerNote]:
         """Return all notes that can be read."""

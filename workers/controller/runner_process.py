@@ -26,11 +26,22 @@ class RunnerProcess:
 
     @classmethod
     def start(cls, spec: RunnerSpec) -> "RunnerProcess":
-        """Fork a runner; returns as soon as its pid is known."""
+        """Fork a runner; returns as soon as its pid is known.
+
+        :raises OSError: when the forkserver ended or could not fork, or the runner has ended already.
+        """
         child = CONTEXT.Process(target=run_runner, args=(spec,))
-        child.start()
+        try:
+            child.start()
+        except EOFError as err:
+            raise ConnectionResetError("the forkserver ended before it had forked a runner") from err
+
         assert child.pid is not None
-        return cls(child.pid, os.pidfd_open(child.pid), child)
+        try:
+            return cls(child.pid, os.pidfd_open(child.pid), child)
+        except OSError:
+            child.kill()
+            raise
 
     @classmethod
     def adopt(cls, pid: int, started_ticks: int | None = None) -> "RunnerProcess | None":
