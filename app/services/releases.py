@@ -79,6 +79,8 @@ class ReleaseService:
         """
         if alias is not None:
             check_alias(alias)
+        # Before the store takes a version that SQL, if it is away or was never migrated, could not record.
+        self.catalog()
         ref = publish(self._store, draft, prove=prove)
         facts = self._read_facts(ref, by=by, is_pinned=pin)
         with self._database.write() as session:

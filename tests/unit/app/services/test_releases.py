@@ -133,6 +133,16 @@ def test_a_release_stands_when_redis_is_away(bench: Bench, caplog: pytest.LogCap
     assert "Redis does not answer" in caplog.text
 
 
+def test_nothing_is_published_while_sql_is_away(bench: Bench, database: Database) -> None:
+    with (
+        mock.patch.object(database, "read", side_effect=DatabaseUnavailable("The database does not answer.")),
+        pytest.raises(DatabaseUnavailable),
+    ):
+        bench.release()
+
+    assert bench.store.refs() == []
+
+
 def test_a_release_that_sql_missed_is_adopted(bench: Bench, database: Database) -> None:
     with (
         mock.patch.object(database, "write", side_effect=DatabaseUnavailable("The database does not answer.")),
