@@ -128,8 +128,8 @@ def read_settings() -> Settings:
         port=env.int("PORT", 8000, validate=validate.Range(1, 65535)),
         var_dir=var_dir,
         run_dir=run_dir,
-        database_url=env.str("DATABASE_URL", f"sqlite:///{var_dir}/galley.db"),
-        redis_url=env.str("REDIS_URL", f"unix://{run_dir}/redis.sock"),
+        database_url=env.str("DATABASE_URL", f"sqlite:///{var_dir}/galley.db", validate=database_url),
+        redis_url=env.str("REDIS_URL", f"unix://{run_dir}/redis.sock", validate=redis_url),
         redis_timeout_s=env.float("REDIS_TIMEOUT_S", 0.5, validate=positive),
         store_url=env.str("STORE_URL", str(var_dir / "store")),
         jwt_secret=env.str("JWT_SECRET", "") or _secret_in_file(env, var_dir),
@@ -180,6 +180,10 @@ def secret_to_make() -> Path | None:
 
 positive = validate.Range(min=0, min_inclusive=False)
 not_negative = validate.Range(min=0)
+database_url = validate.Regexp(
+    r"(sqlite|postgresql\+psycopg)://", error="Write sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
+)
+redis_url = validate.Regexp(r"(redis|rediss|unix)://", error="Write redis://HOST, rediss://HOST or unix://PATH.")
 rate_limit = validate.Regexp(
     r"[1-9]\d{0,8}/(second|minute|hour|day)\Z", error="Write a rate limit as amount/second, /minute, /hour or /day."
 )

@@ -6,8 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.errors import StoreError
 from app.settings import Settings
 from deploy.stack.binaries import find_redis_server
+from model_store.reader import open_store
 
 OLDEST_PYTHON = (3, 11)
 
@@ -63,6 +65,16 @@ def check_redis(settings: Settings) -> list[str]:
     return [
         "There is no redis-server: install it (Debian: apt install redis-server), or set REDIS_URL to a running one."
     ]
+
+
+def check_store(settings: Settings) -> list[str]:
+    """Name a store of a kind that nothing installed can reach; whether it answers is for later."""
+    try:
+        open_store(settings.store_url, settings.var_dir / "store-cache")
+    except StoreError as err:
+        return [f"{err.detail} Set STORE_URL to a folder, or install what reaches it."]
+
+    return []
 
 
 def starts_redis(settings: Settings) -> bool:

@@ -12,7 +12,16 @@ SECRET = "a-secret-of-more-than-thirty-two-bytes"
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """Leave only the settings of this test in the environment."""
-    for name in ("PORT", "HOST", "WEB_WORKERS", "ENVIRONMENT", "JWT_SECRET_FILE", "CORS_ORIGINS", "REDIS_URL"):
+    for name in (
+        "PORT",
+        "HOST",
+        "WEB_WORKERS",
+        "ENVIRONMENT",
+        "JWT_SECRET_FILE",
+        "CORS_ORIGINS",
+        "REDIS_URL",
+        "DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setenv("JWT_SECRET", SECRET)
@@ -50,6 +59,23 @@ def test_all_problems_are_named_at_once(environment: pytest.MonkeyPatch) -> None
         read_settings()
 
     assert all(f"  {name}: " in str(error.value) for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "galley.db"),
+        ("DATABASE_URL", "postgresql://host/galley"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://localhost:6379"),
+    ],
+)
+def test_addresses_of_another_kind_are_refused(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """They would fail in each process for itself, after the start."""
+    environment.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name):
+        read_settings()
 
 
 @pytest.mark.parametrize("limit", ["5000", "0/second", "5/fortnight", "5 per second", "5/second\n"])

@@ -67,6 +67,14 @@ def test_missing_redis_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert checks.check_redis(make_settings(tmp_path, redis_url="redis://elsewhere")) == []
 
 
+def test_store_that_nothing_can_reach_is_named(tmp_path: Path) -> None:
+    [problem] = checks.check_store(make_settings(tmp_path, store_url="nosuch://bucket"))
+
+    assert "nosuch" in problem
+    assert "STORE_URL" in problem
+    assert checks.check_store(make_settings(tmp_path, store_url="memory://models")) == []
+
+
 def test_only_the_own_socket_starts_redis(tmp_path: Path) -> None:
     assert checks.starts_redis(make_settings(tmp_path))
     assert not checks.starts_redis(make_settings(tmp_path, redis_url="redis://127.0.0.1:6379"))

@@ -63,3 +63,12 @@ def test_folder_that_is_a_file_is_named(environment: pytest.MonkeyPatch, tmp_pat
 
     with pytest.raises(CannotStart, match="Cannot write to"), prepared_folder():
         pass
+
+
+@pytest.mark.parametrize("name", ["log", "redis", "secrets"])
+def test_what_is_in_the_way_is_named(environment: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / name).write_text("")
+
+    with pytest.raises(CannotStart, match=f"var/{name}"), prepared_folder():
+        pass
