@@ -63,7 +63,8 @@ class _FolderCollector(Collector):
         with ExitStack() as locks:
             for folder in self._folders:
                 locks.enter_context(_locked(folder, fcntl.LOCK_SH))
-            files = [str(path) for folder in self._folders for path in folder.glob("*.db")]
+            # Empty for a moment at its birth, and for ever where its process was killed in that moment.
+            files = [str(path) for folder in self._folders for path in folder.glob("*.db") if path.stat().st_size]
             merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
             return merged
 
@@ -78,6 +79,9 @@ def _locked(directory: Path, operation: int) -> Iterator[None]:
 
 def _fold(dead: Path, folded: Path) -> None:
     if not dead.exists():
+        return
+    if dead.stat().st_size == 0:
+        dead.unlink()
         return
 
     total = MmapedDict(str(folded))

@@ -99,3 +99,13 @@ def test_lone_process_shows_its_own(tmp_path: Path) -> None:
 
     assert b"rows_total 4.0" in collect(tmp_path, registry)
     assert b"rows_total 4.0" in collect(tmp_path / "not-there", registry)
+
+
+def test_file_of_a_process_that_was_killed_at_birth_harms_nothing(tmp_path: Path, pids: list[int]) -> None:
+    (tmp_path / "web" / "counter_4194305.db").touch()
+
+    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
+    fold_dead_processes(tmp_path / "web")
+
+    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
+    assert not (tmp_path / "web" / "counter_4194305.db").exists()
