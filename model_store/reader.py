@@ -1,7 +1,7 @@
 """Reading the store: which versions there are, their manifests, and their files on this machine."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -110,9 +110,9 @@ class ModelStore:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """Make a local folder to build a version in; what is not moved away by the end of the block goes."""
-        with self.reaching():
-            self.staging_dir.mkdir(parents=True, exist_ok=True)
-        with staging_folder(self.staging_dir) as folder:
+        with ExitStack() as leftovers:
+            with self.reaching():
+                folder = leftovers.enter_context(staging_folder(self.staging_dir))
             yield folder
 
     @contextmanager
@@ -172,10 +172,11 @@ class ModelStore:
         with self.staging() as folder:
             for name, entry in manifest.files.items():
                 self._read_checked(ref, name, entry, partial(copy_hashed, target=folder / name))
-            replace_bytes(folder / MANIFEST_FILE, self._manifest_bytes(ref))
-            sync_tree(folder)
-            # False: another process of this machine was faster, with the same bytes.
-            move_folder(folder, target)
+            with self.reaching():
+                replace_bytes(folder / MANIFEST_FILE, self._manifest_bytes(ref))
+                sync_tree(folder)
+                # False: another process of this machine was faster, with the same bytes.
+                move_folder(folder, target)
 
 
 def open_store(url: str, cache_dir: Path) -> ModelStore:

@@ -129,6 +129,23 @@ def test_a_bad_remote_copy_is_not_kept(remote_store: ModelStore, tmp_path: Path)
     assert list(remote_store.cache_dir.rglob("model.pt")) == []
 
 
+def test_a_copy_that_finds_no_place_is_an_outage(remote_store: ModelStore, tmp_path: Path) -> None:
+    ref = publish_bytes(remote_store, tmp_path)
+    (remote_store.cache_dir / "tiny").write_text("in the way")
+
+    with pytest.raises(StoreUnreachable, match="File exists"):
+        remote_store.local_folder(ref)
+    assert list(remote_store.staging_dir.iterdir()) == []
+
+
+def test_staging_that_cannot_be_made_is_an_outage(local_store: ModelStore) -> None:
+    local_store.staging_dir.parent.mkdir()
+    local_store.staging_dir.write_text("in the way")
+
+    with pytest.raises(StoreUnreachable), local_store.staging():
+        pass
+
+
 def test_two_copies_at_once_give_one_folder(remote_store: ModelStore, tmp_path: Path) -> None:
     ref = publish_bytes(remote_store, tmp_path)
 
