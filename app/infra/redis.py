@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 OUTAGES: Final = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OutOfMemoryError)
 """What redis-py raises when Redis cannot serve; all other errors of it are mistakes of ours."""
+
+# redis-py has no class for it: how Redis refuses writes when it could not save the last ones.
+FULL_DISK: Final = "MISCONF"
 
 # How soon `Subscriber.stop` is noticed, and how long an outage lasts after Redis is back.
 STEP_S = 0.2
@@ -55,6 +58,10 @@ def redis_errors() -> Iterator[None]:
         yield
     except OUTAGES as err:
         raise RedisUnavailable("Redis does not answer; try again shortly.") from err
+    except ResponseError as err:
+        if FULL_DISK not in str(err):
+            raise
+        raise RedisUnavailable("Redis cannot write to its disk; try again shortly.") from err
 
 
 class Subscriber:

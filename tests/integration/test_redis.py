@@ -54,6 +54,25 @@ def test_call_to_a_frozen_redis_ends_within_its_timeout(server: RedisServer, cli
     assert time.monotonic() - started < 1.0
 
 
+def test_redis_that_cannot_save_counts_as_away(client: redis.Redis) -> None:
+    folder = Path(str(client.config_get("dir")["dir"]))
+    client.config_set("save", "3600 1")
+    (folder / "dump.rdb").unlink(missing_ok=True)
+    (folder / "dump.rdb").mkdir()
+    client.bgsave()
+    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+
+    with pytest.raises(RedisUnavailable, match="disk"), redis_errors():
+        client.set("key", "value")
+
+
+def test_mistakes_are_not_outages(client: redis.Redis) -> None:
+    client.set("key", "value")
+
+    with pytest.raises(redis.ResponseError), redis_errors():
+        client.incr("key")
+
+
 def test_pooled_connection_survives_a_restart(server: RedisServer, client: redis.Redis) -> None:
     client.ping()
     server.stop()
