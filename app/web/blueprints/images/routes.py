@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from flask import Response
+
 from app.errors import ImageTooLarge, TooManyImages, UnreadableImage, UnsupportedImage
 from app.scenarios.images import TASK
 from app.services.scopes import Scope
 from app.web.api import GalleyBlueprint, problems
 from app.web.auth import check_model_allowed, requires
-from app.web.blueprints.images.answers import results_of
+from app.web.blueprints.images.answers import body_of
 from app.web.blueprints.images.docs import EXAMPLE, REQUEST_BODY
 from app.web.blueprints.images.schemas import ClassificationQuery, ClassificationSchema
 from app.web.body import read_images, takes_uploads
@@ -26,7 +28,7 @@ blp = GalleyBlueprint("images", __name__, url_prefix="/api/v1/images", descripti
 @blp.doc(requestBody=REQUEST_BODY)
 @blp.arguments(ClassificationQuery(), location="query")
 @blp.response(200, ClassificationSchema, example=EXAMPLE, headers=ANSWER_HEADERS)
-def classify(query: dict[str, Any]) -> dict[str, Any]:
+def classify(query: dict[str, Any]) -> Response:
     """Classify one or more images.
 
     Send the image as the raw body, or one or more images as multipart parts named `image`. The bytes decide the
@@ -40,4 +42,4 @@ def classify(query: dict[str, Any]) -> dict[str, Any]:
 
     images = read_images(settings.max_images)
     prediction = predict(model, query["version"], TASK, images, parameters={"top_k": query["top_k"]})
-    return {"results": results_of(prediction), "model": prediction.answered_by}
+    return Response(body_of(prediction), mimetype="application/json")

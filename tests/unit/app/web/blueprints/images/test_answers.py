@@ -1,12 +1,16 @@
 """From a runner's rows to results."""
 
+import json
+from typing import Any
+
 import pytest
 
 from app.errors import UnreadableImage
 from app.inference.messages import RowFailure
 from app.scenarios.images import ImageAnswer, LabelScore, encode_answer
 from app.services.prediction import Prediction
-from app.web.blueprints.images.answers import results_of
+from app.web.blueprints.images.answers import body_of
+from app.web.blueprints.images.schemas import ClassificationSchema
 from model_store.model_ref import ModelRef
 
 FAILURE = RowFailure(row=0, code="unreadable_image", detail="The image could not be decoded: truncated.")
@@ -15,6 +19,14 @@ ANSWER = encode_answer(ImageAnswer([LabelScore(7, "seven", 0.5)], width=2, heigh
 
 def predicted(*rows: bytes | RowFailure) -> Prediction:
     return Prediction(ref=ModelRef("digits", 1), variant=None, rows=rows, queue_s=0.0, compute_s=0.0)
+
+
+def results_of(prediction: Prediction) -> Any:
+    """Return the results, once the whole answer is what the OpenAPI document says."""
+    answer = json.loads(body_of(prediction))
+    assert ClassificationSchema().dump(answer) == answer
+    assert answer["model"] == {"name": "digits", "version": 1, "variant": None}
+    return answer["results"]
 
 
 def test_rows_keep_their_order() -> None:
