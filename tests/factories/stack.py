@@ -106,7 +106,10 @@ class Stack:
 
     def part(self, title: str) -> list[psutil.Process]:
         """Return the processes of that title that supervisord itself keeps up."""
-        [supervisord] = self.find("supervisor.supervisord")
+        assert self.launcher is not None
+        # Of its own children those in the middle of a start still bear supervisord's title.
+        below = psutil.Process(self.launcher.pid).children()
+        [supervisord] = [process for process in below if "supervisor.supervisord" in title_of(process)]
         return [process for process in supervisord.children() if title in title_of(process)]
 
     def log_of(self, part: str) -> str:
