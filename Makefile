@@ -3,7 +3,8 @@
 VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+# Its words go to standard error: `$(make -s token)` takes all of standard output for the token.
+PIP := >&2 $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
 # Tests share two cores with the servers they start: more processes only make each wait longer.
 TEST_PROCESSES ?= 2
