@@ -25,6 +25,9 @@ DESCRIPTION = """\
 Galley serves TorchScript models. Get a token from `POST /auth/token` (the *Authorize* button does it for you), then
 send it as `Authorization: Bearer …`. Every failure is `application/problem+json` (RFC 9457): programs decide by its
 `code` and `retryable`, people read its `detail`.
+
+Every answer carries `X-Request-ID`: the caller's, if it sent a sane one. Limited routes say where the caller stands:
+`X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset`, in seconds since 1970.
 """
 
 SECURITY_SCHEME = "oauth2"

@@ -21,7 +21,7 @@ from app.errors import (
 from app.services.prediction import Prediction, PredictionRequest
 from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
-from app.web.request_context import current_context
+from app.web.request_context import TIMEOUT_HEADER, current_context
 from model_store.manifest import Task
 
 # What any inference may answer besides its scenario's own errors.
@@ -52,6 +52,15 @@ ANSWER_HEADERS: dict[str, Any] = {
     "X-Model-Name": _text_header("The model that answered."),
     "X-Model-Version": _text_header("Its version."),
     "Server-Timing": _text_header("Milliseconds: `queue` (waiting for the batch), `compute`, `total`."),
+}
+
+
+TIMEOUT_PARAMETER: dict[str, Any] = {
+    "name": TIMEOUT_HEADER,
+    "in": "header",
+    "description": "Seconds, a decimal: shortens the time the server gives the request. Work past it is dropped: 504.",
+    "schema": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+    "example": 0.5,
 }
 
 
