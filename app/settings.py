@@ -136,7 +136,7 @@ def read_settings() -> Settings:
         token_lifetime_s=env.int("TOKEN_LIFETIME_S", 3600, validate=positive),
         token_memory_s=env.float("TOKEN_MEMORY_S", 5.0, validate=not_negative),
         secret_grace_s=env.int("SECRET_GRACE_S", 86_400, validate=not_negative),
-        cors_origins=env.list("CORS_ORIGINS", []),
+        cors_origins=env.list("CORS_ORIGINS", [], subcast=str.strip, validate=origins),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=not_negative),
         web_workers=env.int("WEB_WORKERS", 2, validate=positive),
         request_timeout_s=env.float("REQUEST_TIMEOUT_S", 30.0, validate=positive),
@@ -184,9 +184,16 @@ database_url = validate.Regexp(
     r"(sqlite|postgresql\+psycopg)://", error="Write sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
 )
 redis_url = validate.Regexp(r"(redis|rediss|unix)://", error="Write redis://HOST, rediss://HOST or unix://PATH.")
+origin = validate.Regexp(r"(\*|https?://[^/\s]+)\Z", error="Write origins like https://console.example, or * for all.")
 rate_limit = validate.Regexp(
     r"[1-9]\d{0,8}/(second|minute|hour|day)\Z", error="Write a rate limit as amount/second, /minute, /hour or /day."
 )
+
+
+def origins(values: list[str]) -> None:
+    """Refuse a list in which one is no origin: browsers compare them as they are written, to the last slash."""
+    for value in values:
+        origin(value)
 
 
 def short_run_dir(var_dir: Path) -> Path:

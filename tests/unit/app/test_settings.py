@@ -41,12 +41,12 @@ def test_defaults_follow_var_dir(tmp_path: Path) -> None:
 def test_values_are_typed(environment: pytest.MonkeyPatch) -> None:
     """Numbers become numbers, lists become lists."""
     environment.setenv("PORT", "8123")
-    environment.setenv("CORS_ORIGINS", "https://a.example,https://b.example")
+    environment.setenv("CORS_ORIGINS", "https://a.example, http://b.example:3000")
 
     settings = read_settings()
 
     assert settings.port == 8123
-    assert settings.cors_origins == ["https://a.example", "https://b.example"]
+    assert settings.cors_origins == ["https://a.example", "http://b.example:3000"]
 
 
 def test_all_problems_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
@@ -68,6 +68,9 @@ def test_all_problems_are_named_at_once(environment: pytest.MonkeyPatch) -> None
         ("DATABASE_URL", "postgresql://host/galley"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "http://localhost:6379"),
+        ("CORS_ORIGINS", "console.example"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://a.example,"),
     ],
 )
 def test_addresses_of_another_kind_are_refused(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
