@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import BinaryIO
+from contextlib import suppress
+from typing import BinaryIO, cast
 
 import orjson
 import structlog
@@ -20,12 +21,12 @@ def setup_logging(level: str, stream: BinaryIO | None = None) -> None:
 
     Calling it again replaces the earlier set-up.
     """
-    output = stream or sys.stderr.buffer
+    output = _Tolerant(stream or sys.stderr.buffer)
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*_shared_processors(), *_exceptions(), _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(output),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, output)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(_TextOver(output))
@@ -37,10 +38,29 @@ def setup_logging(level: str, stream: BinaryIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
+class _Tolerant:
+    """A binary stream whose failures cost lines, never the work that they tell of.
+
+    A process that outlives the one that read its pipe writes to nobody; a disk may be full.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        with suppress(OSError):
+            return self._stream.write(data)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 class _TextOver:
     """A text stream over a binary one, flushed with every record."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: _Tolerant) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:

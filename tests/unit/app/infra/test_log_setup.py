@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -98,3 +99,15 @@ def test_new_context_forgets_the_last_one(output: BytesIO) -> None:
     structlog.get_logger("a").info("now")
 
     assert "request_id" not in lines(output)[0]
+
+
+@pytest.mark.usefixtures("output")
+def test_a_reader_that_is_gone_costs_lines_only() -> None:
+    """As under a server whose supervisor was killed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as pipe:
+        setup_logging("info", pipe)
+
+        structlog.get_logger("a").info("lost")
+        logging.getLogger("b").info("lost")
