@@ -92,14 +92,21 @@ def test_killed_controller_costs_nothing_and_its_successor_adopts(stage: Control
 
 def test_forkserver_of_a_killed_controller_ends_and_its_runners_live(stage: ControllerStage, ref: ModelRef) -> None:
     before = stage.wait_ready(ref)
-    forkservers = [child for child in stage.controller_children() if "forkserver" in " ".join(child.cmdline())]
-    assert len(forkservers) == 1
-
+    (forkserver,) = forkservers(stage)
     stage.kill_controller()
-    wait_until(lambda: not _is_running(forkservers[0]))
+    wait_until(lambda: not _is_running(forkserver))
 
     assert before.pid in stage.runner_pids()
     stage.start_controller()
+    assert stage.wait_ready(ref).pid == before.pid
+
+
+def test_killed_forkserver_is_replaced_before_it_is_needed(stage: ControllerStage, ref: ModelRef) -> None:
+    before, (forkserver,) = stage.wait_ready(ref), forkservers(stage)
+
+    forkserver.kill()
+    wait_until(lambda: not _is_running(forkserver) and forkservers(stage))
+
     assert stage.wait_ready(ref).pid == before.pid
 
 
@@ -206,6 +213,12 @@ def test_stopped_controller_drains_all_runners(stage: ControllerStage, ref: Mode
     assert runners == set()
     assert outcome.wrong == 0
     assert set(outcome.failures) <= {"model_loading"}
+
+
+def forkservers(stage: ControllerStage) -> list[psutil.Process]:
+    """Return the controller's living forkserver, if any."""
+    living = [child for child in stage.controller_children() if _is_running(child)]
+    return [child for child in living if "multiprocessing.forkserver" in " ".join(child.cmdline())]
 
 
 def _is_running(process: psutil.Process) -> bool:

@@ -84,6 +84,9 @@ class Controller:
             self._weighed_at = time.monotonic()
         self._publish(is_due=is_due)
         self._fleet.end_drained()
+        if is_due:
+            # One that was killed is replaced now: a runner that dies next would wait for its imports.
+            forkserver.warm_up()
 
     def _act(self) -> None:
         if self._desired.has_died:

@@ -15,5 +15,5 @@ CONTEXT.set_forkserver_preload(list(PRELOAD))
 
 
 def warm_up() -> None:
-    """Start the forkserver without waiting for it: its imports take seconds on a cold machine."""
+    """Start the forkserver, unless it lives, without waiting for it: its imports take seconds on a cold machine."""
     forkserver.ensure_running()
