@@ -4,7 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,10 @@ import gevent
 from gevent.monkey import get_original
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
+
+from deploy.refusals import INTERNAL, refusal_of
 
 BEAT_S = 1.0
 STEP_S = 0.1
@@ -65,6 +68,17 @@ class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             super().handle(listener, client, addr)
         finally:
             del self._clients[greenlet]
+
+    def handle_error(self, _request: Any, client: socket.socket, addr: Any, error: BaseException) -> None:
+        """Refuse bytes that are no request in the form of all other failures; gunicorn's own page echoes them."""
+        refusal = refusal_of(error)
+        if refusal is INTERNAL:
+            self.log.error("Error handling a request", exc_info=error)
+        else:
+            self.log.info("%s from %s: %s", refusal.code, addr[0] if addr else "a socket", error)
+        # The client may have gone, or closed its end while it was still sending.
+        with suppress(OSError):
+            write_nonblock(client, refusal.encode())
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
         """Bound the wait for a connection's next request."""

@@ -69,6 +69,27 @@ def test_body_that_stops_coming_is_timed_out(impatient: Stack, sent: bytes) -> N
     assert time.monotonic() - started >= 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"GARBAGE\r\n\r\n", 400, b"malformed_request"),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414, b"uri_too_long"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431, b"headers_too_large"),
+        (b"GET / HTTP/1.1\r\nContent-Length: <b>\r\n\r\n", 400, b"malformed_request"),
+    ],
+)
+def test_bytes_that_are_no_request_get_a_problem_too(stack: Stack, sent: bytes, status: int, code: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as connection:
+        connection.sendall(sent)
+        head, _, body = receive(connection).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"application/problem+json" in head
+    assert b"X-Request-ID: " in head
+    assert b'"code":"%s"' % code in body
+    assert b"<b>" not in body
+
+
 def test_next_request_is_fine(impatient: Stack) -> None:
     picture = impatient.picture.read_bytes()
     ask(impatient, "Content-Length: 1000")
