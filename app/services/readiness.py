@@ -16,16 +16,17 @@ from model_store.model_ref import ModelRef
 # Heartbeats the directory may miss before the controller counts as gone.
 MISSED_HEARTBEATS = 10
 
-Check = Callable[[], str]
-"""Returns why a part is not ready, or an empty string."""
-
 
 @dataclass(frozen=True)
 class PartState:
-    """One part: ready, or the reason why not."""
+    """One part: ready or not. A reason says why not, or what is amiss although it serves."""
 
     is_ready: bool
     reason: str = ""
+
+
+Check = Callable[[], PartState]
+READY = PartState(is_ready=True)
 
 
 class ReadinessService:
@@ -41,10 +42,9 @@ class ReadinessService:
 
 def _ask(check: Check) -> PartState:
     try:
-        reason = check()
+        return check()
     except GalleyError as err:
-        reason = err.detail
-    return PartState(is_ready=not reason, reason=reason)
+        return PartState(is_ready=False, reason=err.detail)
 
 
 def database_check(database: Database) -> Check:
@@ -53,23 +53,32 @@ def database_check(database: Database) -> Check:
     # Reading all revisions takes milliseconds, and they do not change under a running process.
     newest = cache(newest_revision)
 
-    def check() -> str:
-        return "" if current_revision(database) == newest() else "The database is not migrated; run `make db`."
+    def check() -> PartState:
+        if current_revision(database) == newest():
+            return READY
+
+        return PartState(is_ready=False, reason="The database is not migrated; run `make db`.")
 
     return check
 
 
 def directory_check(snapshot: Callable[[], DirectorySnapshot], *, heartbeat_s: float) -> Check:
-    """Return the check that the controller is alive: its directory is young."""
+    """Return the check that a directory of runners is known.
+
+    An old one is told of but serves: runners outlive the controller, and a worker that Redis cannot reach knows
+    them still. Were it counted as unready, one outage of Redis would take every worker out of its load balancer.
+    """
     oldest_s = heartbeat_s * MISSED_HEARTBEATS
 
-    def check() -> str:
+    def check() -> PartState:
         published_at = snapshot().published_at
         if not published_at:
-            return "The controller has not published the directory of runners yet."
+            return PartState(is_ready=False, reason="The controller has not published the directory of runners yet.")
 
         age_s = time.time() - published_at
-        return f"The directory of runners is {age_s:.0f} s old." if age_s > oldest_s else ""
+        return PartState(
+            is_ready=True, reason=f"The directory of runners is {age_s:.0f} s old." if age_s > oldest_s else ""
+        )
 
     return check
 
@@ -77,10 +86,12 @@ def directory_check(snapshot: Callable[[], DirectorySnapshot], *, heartbeat_s: f
 def models_check(catalog: Callable[[], Catalog], snapshot: Callable[[], DirectorySnapshot]) -> Check:
     """Return the check that every default or pinned version has a READY runner."""
 
-    def check() -> str:
+    def check() -> PartState:
         ready = {(r.name, r.version) for r in snapshot().runners if r.state is RunnerState.READY}
         missing = [str(ref) for ref in sorted(_needed(catalog())) if (ref.name, ref.version) not in ready]
-        return f"No runner is ready for {', '.join(missing)}." if missing else ""
+        return PartState(
+            is_ready=not missing, reason=f"No runner is ready for {', '.join(missing)}." if missing else ""
+        )
 
     return check
 

@@ -42,8 +42,8 @@ def live() -> dict[str, bool]:
 def ready() -> Any:
     """Say whether requests can be served.
 
-    Ready means: the database is there and migrated, the directory of runners is fresh, and every default or
-    pinned version has a runner that is ready.
+    Ready means: the database is there and migrated, the directory of runners is known, and every default or
+    pinned version has a runner that is ready. A part that serves in spite of an outage says so in its `reason`.
     """
     parts = services().readiness.parts()
     is_ready = all(part.is_ready for part in parts.values())
@@ -63,4 +63,4 @@ def metrics() -> Response:
 
 
 def _part(state: PartState) -> dict[str, Any]:
-    return {"ready": True} if state.is_ready else {"ready": False, "reason": state.reason}
+    return {"ready": state.is_ready, **({"reason": state.reason} if state.reason else {})}

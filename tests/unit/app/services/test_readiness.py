@@ -11,7 +11,7 @@ from app.db.session import Database
 from app.errors import DatabaseUnavailable
 from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot
 from app.inference.messages import RunnerState
-from app.services.readiness import PartState, ReadinessService, database_check, directory_check, models_check
+from app.services.readiness import READY, PartState, ReadinessService, database_check, directory_check, models_check
 from app.services.releases import Catalog, CatalogModel
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import catalog_with, make_facts
@@ -24,10 +24,10 @@ def directory(*versions: int, state: RunnerState = RunnerState.READY, age_s: flo
 
 
 def test_each_part_is_asked() -> None:
-    def away() -> str:
+    def away() -> PartState:
         raise DatabaseUnavailable("Away.")
 
-    parts = ReadinessService({"good": lambda: "", "bad": lambda: "Broken.", "away": away}).parts()
+    parts = ReadinessService({"good": lambda: READY, "bad": lambda: PartState(False, "Broken."), "away": away}).parts()
 
     assert parts == {"good": PartState(True), "bad": PartState(False, "Broken."), "away": PartState(False, "Away.")}
 
@@ -42,19 +42,23 @@ def test_database_must_be_migrated(tmp_path: Path) -> None:
     after = check()
     database.close()
 
-    assert "not migrated" in before
-    assert after == ""
+    assert not before.is_ready
+    assert "not migrated" in before.reason
+    assert after == READY
 
 
 @pytest.mark.parametrize(("age_s", "reason"), [(0.0, ""), (8.0, ""), (11.0, "The directory of runners is 11 s old.")])
-def test_directory_must_be_young(age_s: float, reason: str) -> None:
+def test_old_directory_serves_and_says_so(age_s: float, reason: str) -> None:
     snapshot = directory(age_s=age_s)
 
-    assert directory_check(lambda: snapshot, heartbeat_s=1.0)() == reason
+    assert directory_check(lambda: snapshot, heartbeat_s=1.0)() == PartState(True, reason)
 
 
 def test_directory_must_have_been_published() -> None:
-    assert "not published" in directory_check(lambda: EMPTY_DIRECTORY, heartbeat_s=1.0)()
+    part = directory_check(lambda: EMPTY_DIRECTORY, heartbeat_s=1.0)()
+
+    assert not part.is_ready
+    assert "not published" in part.reason
 
 
 @pytest.mark.parametrize(
@@ -69,18 +73,18 @@ def test_directory_must_have_been_published() -> None:
 def test_default_version_must_run(snapshot: DirectorySnapshot, reason: str) -> None:
     check = models_check(lambda: catalog_with(1, 2, default=1), lambda: snapshot)
 
-    assert check() == reason
+    assert check() == PartState(not reason, reason)
 
 
 def test_pinned_versions_must_run_too() -> None:
     pinned = {number: replace(make_facts(number), is_pinned=True) for number in (2, 3)}
     catalog = {"digits": CatalogModel(name="digits", aliases={}, versions={1: make_facts(1), **pinned})}
 
-    assert models_check(lambda: catalog, directory)() == "No runner is ready for digits/2, digits/3."
+    assert models_check(lambda: catalog, directory)().reason == "No runner is ready for digits/2, digits/3."
 
 
 def test_versions_that_celery_runs_need_no_runner() -> None:
     heavy = replace(make_facts(1), execution="heavy", is_pinned=True)
     catalog: Catalog = {"digits": CatalogModel(name="digits", aliases={"default": 1}, versions={1: heavy})}
 
-    assert models_check(lambda: catalog, directory)() == ""
+    assert models_check(lambda: catalog, directory)() == READY
