@@ -95,6 +95,8 @@ class Settings:
     """How long a version nobody pinned or aliased stays loaded without being called."""
     runner_silence_s: float
     """How long a runner may leave the controller without a sign of life before it is killed and replaced."""
+    load_timeout_s: float
+    """How long a version may take to load and prove itself before its runner is killed and tried again, later."""
     heartbeat_s: float
     """How often the controller asks runners how they are and publishes the directory."""
     drain_s: float
@@ -152,6 +154,7 @@ def read_settings() -> Settings:
         runner_threads=env.int("RUNNER_THREADS", 0, validate=not_negative),
         runner_idle_s=env.float("RUNNER_IDLE_S", 600.0, validate=positive),
         runner_silence_s=env.float("RUNNER_SILENCE_S", 15.0, validate=positive),
+        load_timeout_s=env.float("LOAD_TIMEOUT_S", 300.0, validate=positive),
         heartbeat_s=env.float("HEARTBEAT_S", 1.0, validate=positive),
         drain_s=env.float("DRAIN_S", 30.0, validate=positive),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
@@ -159,6 +162,8 @@ def read_settings() -> Settings:
     problems = _problems(env)
     if len(settings.jwt_secret) < LEAST_SECRET:
         problems["JWT_SECRET"] = [NO_SECRET]
+    if settings.runner_queue_rows is not None and settings.runner_queue_rows < (settings.max_images or 0):
+        problems["RUNNER_QUEUE_ROWS"] = [f"Must hold the images of one request, MAX_IMAGES ({settings.max_images})."]
     if problems:
         raise SettingsError(_sentences(problems))
 

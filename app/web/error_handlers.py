@@ -63,7 +63,7 @@ STATUSES: Mapping[type[GalleyError], HTTPStatus] = {
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
-    ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ModelFailed: HTTPStatus.BAD_GATEWAY,
     StoreError: HTTPStatus.INTERNAL_SERVER_ERROR,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidName: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -121,7 +121,7 @@ def is_told(error_class: type[GalleyError]) -> bool:
 
     Those of a failure inside the server stay in the log: they may name paths or SQL.
     """
-    return status_of(error_class) != HTTPStatus.INTERNAL_SERVER_ERROR or issubclass(error_class, ModelFailed)
+    return status_of(error_class) != HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem_of(error: GalleyError, **extra: Any) -> Problem:

@@ -103,6 +103,7 @@ def test_each_kind_of_failure_has_a_status() -> None:
         422,
         429,
         500,
+        502,
         503,
         504,
     }

@@ -39,6 +39,7 @@ class Controller:
             idle_s=settings.runner_idle_s,
             silence_s=settings.runner_silence_s,
             drain_s=settings.drain_s,
+            load_s=settings.load_timeout_s,
         )
         self._heartbeat_s = settings.heartbeat_s
         self._bell = WakeBell()

@@ -24,6 +24,8 @@ class RunnerView:
     """Since its last row."""
     draining_s: float = 0.0
     """Since it was told to drain."""
+    loading_s: float = 0.0
+    """Since it was born, while it is LOADING."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Limits:
     idle_s: float
     silence_s: float
     drain_s: float
+    load_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,5 +84,10 @@ def _is_superfluous(
 
 
 def _is_hung(runner: RunnerView, limits: Limits) -> bool:
+    """Tell a runner that is silent, or drains or loads for ever: a model may loop while its runner still answers."""
     is_draining = runner.state is RunnerState.DRAINING
-    return runner.silent_s > limits.silence_s or (is_draining and runner.draining_s > limits.drain_s + DRAIN_MARGIN_S)
+    return (
+        runner.silent_s > limits.silence_s
+        or runner.loading_s > limits.load_s
+        or (is_draining and runner.draining_s > limits.drain_s + DRAIN_MARGIN_S)
+    )

@@ -40,6 +40,8 @@ class WatchedRunner:
         self.memory_bytes = 0
         self._draining_at: float | None = None
         self._is_told = False
+        # An adopted one that still loads gets the whole time again.
+        self._known_since = time.monotonic()
         self.is_killed = False
 
     @property
@@ -119,6 +121,7 @@ class WatchedRunner:
             state=self.state,
             silent_s=self.contact.silent_s,
             idle_s=0.0 if self.status is None else self.status.idle_s,
+            loading_s=now - self._known_since if self.state is RunnerState.LOADING else 0.0,
             draining_s=0.0 if self._draining_at is None else now - self._draining_at,
         )
 

@@ -108,6 +108,13 @@ def test_secret_to_make(environment: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert secret_to_make() is None
 
 
+def test_queue_holds_the_images_of_one_request(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RUNNER_QUEUE_ROWS", "31")
+
+    with pytest.raises(SettingsError, match="RUNNER_QUEUE_ROWS: Must hold"):
+        read_settings()
+
+
 def test_run_dir_is_short_enough_for_sockets() -> None:
     """A long VAR_DIR gets a short run folder, always the same, and another one another."""
     long, other = Path("/var") / ("a" * 80), Path("/var") / ("b" * 80)

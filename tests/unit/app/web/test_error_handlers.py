@@ -40,7 +40,7 @@ def client_of_view_raising(error: Exception) -> FlaskClient:
 def test_only_failures_of_the_server_itself_are_500() -> None:
     failures = {error for error in error_classes() if status_of(error) == 500}
 
-    assert {error for error in failures if not issubclass(error, StoreError)} == {GalleyError, ModelFailed}
+    assert {error for error in failures if not issubclass(error, StoreError)} == {GalleyError}
 
 
 def test_failures_inside_are_not_told() -> None:

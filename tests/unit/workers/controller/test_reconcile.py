@@ -10,7 +10,7 @@ from app.services.releases import DesiredVersion
 from model_store.model_ref import ModelRef
 from workers.controller.reconcile import DRAIN_MARGIN_S, Limits, Plan, RunnerView, plan
 
-LIMITS = Limits(load_slots=2, idle_s=60.0, silence_s=15.0, drain_s=30.0)
+LIMITS = Limits(load_slots=2, idle_s=60.0, silence_s=15.0, drain_s=30.0, load_s=300.0)
 
 
 def version(number: int, name: str = "digits") -> DesiredVersion:
@@ -87,3 +87,10 @@ def test_runner_that_drains_for_too_long_is_killed() -> None:
 
     assert make_plan([], replace(draining, draining_s=30.0 + DRAIN_MARGIN_S)).kill == []
     assert make_plan([], replace(draining, draining_s=30.1 + DRAIN_MARGIN_S)).kill == ["a"]
+
+
+def test_runner_that_loads_for_ever_is_killed() -> None:
+    slow = replace(READY_ONE, state=RunnerState.LOADING, loading_s=299.0)
+
+    assert make_plan([ONE], slow).kill == []
+    assert make_plan([ONE], replace(slow, loading_s=301.0)).kill == ["a"]

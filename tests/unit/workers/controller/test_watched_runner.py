@@ -47,6 +47,13 @@ def test_runner_is_loading_before_its_first_word(runner: WatchedRunner) -> None:
     assert runner.served_s == 0.0
 
 
+def test_loading_is_timed_until_it_ends(runner: WatchedRunner, contact: mock.Mock) -> None:
+    wait_until(lambda: runner.view().loading_s > 0)
+
+    say(runner, contact, RunnerState.READY)
+    assert runner.view().loading_s == 0.0
+
+
 def test_only_changes_are_news(runner: WatchedRunner, contact: mock.Mock) -> None:
     assert not say(runner, contact, RunnerState.LOADING)
     assert say(runner, contact, RunnerState.READY)
