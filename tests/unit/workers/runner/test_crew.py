@@ -53,3 +53,13 @@ def test_what_a_job_raises_reaches_the_collector(crew: Crew[int]) -> None:
     with pytest.raises(ZeroDivisionError):
         wait_until(collect)
     assert crew.idle == 2
+
+
+def test_jobs_one_at_a_time_stay_on_one_thread(crew: Crew[int]) -> None:
+    threads = []
+    for _ in range(5):
+        crew.start(threading.get_ident)
+        wait_until(lambda: threads.extend(crew.collect()) or crew.idle == 2)
+
+    assert len(threads) == 5
+    assert len(set(threads)) == 1
