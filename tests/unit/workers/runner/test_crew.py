@@ -56,10 +56,11 @@ def test_what_a_job_raises_reaches_the_collector(crew: Crew[int]) -> None:
 
 
 def test_jobs_one_at_a_time_stay_on_one_thread(crew: Crew[int]) -> None:
-    threads = []
-    for _ in range(5):
+    threads: list[int] = []
+    for number in range(1, 6):
         crew.start(threading.get_ident)
-        wait_until(lambda: threads.extend(crew.collect()) or crew.idle == 2)
+        while len(threads) < number:
+            threads.extend(crew.collect())
 
     assert len(threads) == 5
     assert len(set(threads)) == 1
