@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 SECRET_FIELDS = frozenset({"authorization", "token", "access_token", "client_secret", "secret", "password"})
 
 # Loggers that tell of every connection, row or refusal at INFO.
-QUIET_LOGGERS = ("flask_cors", "flask-limiter", "urllib3", "PIL", "alembic.runtime.plugins")
+QUIET_LOGGERS = ("flask_cors", "flask-limiter", "urllib3", "PIL", "alembic")
 
 
 def setup_logging(level: str, stream: BinaryIO | None = None) -> None:

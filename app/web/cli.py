@@ -29,8 +29,11 @@ def init_cli(app: Flask) -> None:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Apply all revisions up to REVISION (default: the newest)."""
+    settings = services().settings
+    # The default database lies here, and this may be the first command of a new machine.
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
     with spoken_errors():
-        migrate.upgrade(services().settings.database_url, revision)
+        migrate.upgrade(settings.database_url, revision)
         click.echo(f"The database is at revision {migrate.current_revision(services().database)}.")
 
 

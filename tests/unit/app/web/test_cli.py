@@ -1,8 +1,13 @@
 """The flask commands do what the API does, and fail with a sentence."""
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskCliRunner
 
+from app.factory import create_app
+from app.web.extensions import services_of
+from tests.factories.settings import make_settings
 from tests.factories.web import WebWorker
 
 
@@ -60,3 +65,13 @@ def test_the_database_goes_down_and_up(runner: FlaskCliRunner) -> None:
     assert "at revision None" in low.output
     revision = high.output.split("revision ")[1].split(";")[0]
     assert high.output == f"The database is at revision {revision}; this code needs {revision}.\n"
+
+
+def test_the_first_upgrade_makes_the_folder(tmp_path: Path) -> None:
+    app = create_app(make_settings(tmp_path / "new", run_dir=tmp_path))
+
+    result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+    services_of(app).close()
+
+    assert result.exit_code == 0, result.output
+    assert "The database is at revision" in result.output
