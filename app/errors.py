@@ -6,20 +6,23 @@
     ├── InputError            the caller's bytes or values are wrong
     │   ├── UnreadableBody · InvalidFields · EmptyBody · BodyTooLarge · BodyTimeout
     │   │   └── InvalidTokenRequest · UnsupportedGrantType · InvalidScope
-    │   └── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
+    │   ├── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
+    │   └── InvalidTensor · UnsupportedEncoding · InvalidWeights
     ├── AccessError           who asks, and what they may
     │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
     │   └── InsufficientScope · ModelNotAllowed
-    ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound
-    ├── ConflictError         VersionExists · ClientExists · WrongTask · HeavyModel
+    ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound
+    │   └── AliasNotFound · RouteNotFound · AssignmentNotFound
+    ├── ConflictError         VersionExists · VersionInUse · ClientExists · WrongTask · HeavyModel · LoadFailed
     ├── UnavailableError      try again: carries retry_after_s
-    │   ├── QueueFull · ModelLoading · RunnerLost · Draining · RateLimited
+    │   ├── QueueFull · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
     │   └── DatabaseUnavailable · RedisUnavailable
     ├── DeadlineExceeded
     ├── ModelFailed           the model raised or answered nonsense
     └── StoreError            a version that cannot be trusted
         ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StrayFile · StoreUnreachable
-        └── UnloadableArtifact · SignatureMismatch · SampleMismatch
+        ├── UnloadableArtifact · SignatureMismatch · SampleMismatch · MissingSignature
+        └── ForbiddenCode · LimitExceeded   what verification stops
 
 No HTTP number lives here: app/web/error_handlers.py maps classes to statuses.
 """
@@ -149,6 +152,27 @@ class TooManyImages(InputError):
         super().__init__(f"One request may carry at most {limit} images.")
 
 
+class InvalidTensor(InputError):
+    """A v2 inference request, or one of its tensors, breaks the protocol or the model's signature."""
+
+    code = "invalid_tensor"
+
+
+class UnsupportedEncoding(InputError):
+    """The body is compressed in a way the route does not read."""
+
+    code = "unsupported_encoding"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"The Content-Encoding '{encoding[:32]}' is not read; send gzip, deflate or none.")
+
+
+class InvalidWeights(InputError):
+    """The weights of a route's variants do not divide its callers."""
+
+    code = "invalid_weights"
+
+
 class AccessError(GalleyError):
     """Base of everything about identity and permission."""
 
@@ -252,6 +276,39 @@ class ClientNotFound(NotFoundError):
         super().__init__(f"There is no client '{client_id}'.")
 
 
+class JobNotFound(NotFoundError):
+    """No job of that id, or one of another client."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job '{job_id}'.")
+
+
+class AliasNotFound(NotFoundError):
+    """The model has, and had, no such alias."""
+
+    code = "alias_not_found"
+
+    def __init__(self, model_name: str, alias: str) -> None:
+        super().__init__(f"The model '{model_name}' has no alias '{alias}'.")
+
+
+class RouteNotFound(NotFoundError):
+    """The model has no route."""
+
+    code = "traffic_route_not_found"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"The model '{model_name}' has no route; alias 'default' answers all its callers.")
+
+
+class AssignmentNotFound(NotFoundError):
+    """No variant is known to have answered the request or subject that an outcome names."""
+
+    code = "assignment_not_found"
+
+
 class ConflictError(GalleyError):
     """The request contradicts what already stands."""
 
@@ -265,6 +322,24 @@ class VersionExists(ConflictError):
 
     def __init__(self, model_name: str, version: int) -> None:
         super().__init__(f"Version {version} of the model '{model_name}' is already published.")
+
+
+class VersionInUse(ConflictError):
+    """An alias, a route or a pin names the version: it cannot be deleted."""
+
+    code = "version_in_use"
+
+    def __init__(self, model_name: str, version: int, uses: str) -> None:
+        super().__init__(f"Version {version} of the model '{model_name}' is in use: {uses}.")
+
+
+class LoadFailed(ConflictError):
+    """The version was to be loaded and could not: it stays unloaded, whatever answered before goes on."""
+
+    code = "load_failed"
+
+    def __init__(self, model_name: str, version: int, reason: str) -> None:
+        super().__init__(f"Version {version} of the model '{model_name}' cannot be loaded: {reason}")
 
 
 class ClientExists(ConflictError):
@@ -317,6 +392,15 @@ class ModelLoading(UnavailableError):
     code = "model_loading"
 
 
+class ModelUnloaded(UnavailableError):
+    """Somebody unloaded the version; it answers again once somebody loads it."""
+
+    code = "model_unloaded"
+
+    def __init__(self, model_name: str, version: int) -> None:
+        super().__init__(f"Version {version} of the model '{model_name}' was unloaded.", retry_after_s=60.0)
+
+
 class RunnerLost(UnavailableError):
     """The runner that held the request died before it answered."""
 
@@ -333,6 +417,12 @@ class RateLimited(UnavailableError):
     """The caller is over its limit."""
 
     code = "rate_limited"
+
+
+class DiskFull(UnavailableError):
+    """The disk has no room for what was sent."""
+
+    code = "disk_full"
 
 
 class DatabaseUnavailable(UnavailableError):
@@ -430,3 +520,21 @@ class SampleMismatch(StoreError):
     """The model does not give the outputs stored beside its samples."""
 
     code = "sample_mismatch"
+
+
+class MissingSignature(StoreError):
+    """The manifest leaves inputs or outputs out, and neither samples nor the artifact say what they are."""
+
+    code = "missing_signature"
+
+
+class ForbiddenCode(StoreError):
+    """The artifact's code calls what no model may call: files, printing, an unknown namespace."""
+
+    code = "forbidden_code"
+
+
+class LimitExceeded(StoreError):
+    """The model took more memory, processor time or wall time than verification allows."""
+
+    code = "limit_exceeded"

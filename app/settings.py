@@ -84,6 +84,11 @@ class Settings:
     limit_login_failures: str
     """Rate limit of failed token requests, per client id and address."""
 
+    max_artifact_bytes: int
+    """Largest upload of a new version, all its parts together."""
+    upload_timeout_s: float
+    """Longest the upload of a new version may take to arrive."""
+
     images_model: str
     """The model that answers image classifications when the caller names none."""
 
@@ -92,7 +97,9 @@ class Settings:
     runner_threads: int
     """Compute threads of a runner whose model is heavy; 0 takes one per core."""
     runner_idle_s: float
-    """How long a version nobody pinned or aliased stays loaded without being called."""
+    """How long a version nobody pinned or aliased stays loaded without being called: the grace period of a rollback."""
+    memory_budget: int
+    """Bytes all runners together may hold; the least recently used unpinned ones go first. 0 is without a limit."""
     runner_silence_s: float
     """How long a runner may leave the controller without a sign of life before it is killed and replaced."""
     load_timeout_s: float
@@ -101,6 +108,13 @@ class Settings:
     """How often the controller asks runners how they are and publishes the directory."""
     drain_s: float
     """Longest a draining process may take to finish what it holds."""
+
+    verification_memory: int
+    """Bytes a model may take while it is verified, beyond what torch itself takes."""
+    verification_cpu_s: float
+    """Processor seconds a model may take while it is verified."""
+    verification_wall_s: float
+    """Seconds a verification may take by the clock."""
 
     log_level: str
     """`debug`, `info`, `warning` or `error`."""
@@ -149,14 +163,20 @@ def read_settings() -> Settings:
         limit_inference=env.str("LIMIT_INFERENCE", "5000/second", validate=rate_limit),
         limit_management=env.str("LIMIT_MANAGEMENT", "50/second", validate=rate_limit),
         limit_login_failures=env.str("LIMIT_LOGIN_FAILURES", "10/minute", validate=rate_limit),
+        max_artifact_bytes=env.int("MAX_ARTIFACT_BYTES", 4 * 2**30, validate=positive),
+        upload_timeout_s=env.float("UPLOAD_TIMEOUT_S", 900.0, validate=positive),
         images_model=env.str("IMAGES_MODEL", "digits"),
         runner_queue_rows=env.int("RUNNER_QUEUE_ROWS", 512, validate=positive),
         runner_threads=env.int("RUNNER_THREADS", 0, validate=not_negative),
         runner_idle_s=env.float("RUNNER_IDLE_S", 600.0, validate=positive),
+        memory_budget=env.int("MEMORY_BUDGET", 0, validate=not_negative),
         runner_silence_s=env.float("RUNNER_SILENCE_S", 15.0, validate=positive),
         load_timeout_s=env.float("LOAD_TIMEOUT_S", 300.0, validate=positive),
         heartbeat_s=env.float("HEARTBEAT_S", 1.0, validate=positive),
         drain_s=env.float("DRAIN_S", 30.0, validate=positive),
+        verification_memory=env.int("VERIFICATION_MEMORY", 4 * 2**30, validate=positive),
+        verification_cpu_s=env.float("VERIFICATION_CPU_S", 120.0, validate=positive),
+        verification_wall_s=env.float("VERIFICATION_WALL_S", 300.0, validate=positive),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
     )
     problems = _problems(env)

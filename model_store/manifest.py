@@ -66,11 +66,29 @@ class Postprocessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     activation: Literal["softmax", "sigmoid", "none"] = "softmax"
 
 
+class MeasuredBatch(Struct, frozen=True, kw_only=True):
+    """One batch size as verification ran it, with one torch thread."""
+
+    batch_size: Annotated[int, Meta(ge=1)]
+    seconds: float
+    memory_bytes: int = 0
+    """What running it added to the resident memory at its peak."""
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What verification found out: seconds to load, resident bytes once loaded, and the batch sizes it ran."""
+
+    load_s: float
+    memory_bytes: int
+    is_batch_safe: bool
+    batches: list[MeasuredBatch] = field(default_factory=list)
+
+
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The manifest of one version. Only inputs, outputs and max_batch_size have no default.
 
     `inputs` are in the order of forward's parameters, `outputs` in the order of what it returns.
-    `files` is filled by the publisher and covers every file but the manifest itself.
+    `measured` is filled by verification, `files` by the publisher: it covers every file but the manifest itself.
     """
 
     inputs: Annotated[list[TensorSpec], Meta(min_length=1)]
@@ -88,6 +106,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: str = ""
+    measured: Measured | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
 
 

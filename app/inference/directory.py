@@ -31,12 +31,21 @@ class RunnerRecord(Struct, frozen=True, kw_only=True):
     started_at: float = 0.0
 
 
+class HeldBack(Struct, frozen=True, kw_only=True):
+    """A version that is named but has no runner for now, and why: the memory budget, or the wish to unload it."""
+
+    name: str
+    version: int
+    reason: str
+
+
 class DirectorySnapshot(Struct, frozen=True, kw_only=True):
     """All runners at one time (unix seconds), with the controller's pid. Always replaced whole."""
 
     published_at: float
     controller_pid: int
     runners: list[RunnerRecord] = field(default_factory=list)
+    held_back: list[HeldBack] = field(default_factory=list)
 
 
 EMPTY_DIRECTORY = DirectorySnapshot(published_at=0.0, controller_pid=0)

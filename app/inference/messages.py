@@ -28,6 +28,13 @@ class RunnerState(enum.StrEnum):
     FAILED = "FAILED"
 
 
+class Form(enum.StrEnum):
+    """What the rows of a request are: what the model's scenario takes, or v2 inference requests of tensors."""
+
+    SCENARIO = "scenario"
+    TENSORS = "tensors"
+
+
 class InferRequest(Struct, tag="infer", frozen=True, kw_only=True):
     """Ask for one answer per row frame. `parameters` are the pipeline's (`{"top_k": 5}`)."""
 
@@ -35,6 +42,7 @@ class InferRequest(Struct, tag="infer", frozen=True, kw_only=True):
     deadline: float
     parameters: dict[str, Any] = field(default_factory=dict)
     lane: Lane = Lane.INTERACTIVE
+    form: Form = Form.SCENARIO
     request_id: str = ""
 
 

@@ -9,6 +9,8 @@ class TaskName(enum.StrEnum):
     PURGE_REVOCATIONS = "galley.maintenance.purge_revocations"
     SWEEP_STAGING = "galley.maintenance.sweep_staging"
     CHECK_STORE = "galley.maintenance.check_store"
+    VERIFY_VERSION = "galley.verification.verify_version"
+    RESEND_JOBS = "galley.maintenance.resend_jobs"
 
 
 class QueueName(enum.StrEnum):

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from app.db.repositories.models import ModelRepository, VersionFacts
+from app.db.repositories.models import ModelRepository, RouteFacts, VersionFacts
 from app.db.session import Database
 from app.errors import DigestMismatch, ModelNotFound, RedisUnavailable, VersionNotFound
 from model_store.layout import manifest_path
@@ -22,10 +22,12 @@ CATALOG_CHANNEL = "galley:catalog:changed"
 
 @dataclass(frozen=True, kw_only=True)
 class DesiredVersion:
-    """A version that should have a runner, and the digest its manifest must have."""
+    """A version that should have runners, and the digest its manifest must have; these two tell versions apart."""
 
     ref: ModelRef
     digest: str
+    instances: int = field(default=1, compare=False)
+    is_pinned: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,9 @@ class CatalogModel:
     name: str
     aliases: dict[str, int]
     versions: dict[int, VersionFacts]
+    previous: dict[str, int] = field(default_factory=dict)
+    """By alias, the version it pointed at before."""
+    route: RouteFacts | None = None
 
     def resolve(self, version: str | None = None) -> VersionFacts:
         """Return the version that a number or an alias means; None means the alias `default`.
@@ -50,6 +55,11 @@ class CatalogModel:
 
 
 Catalog = dict[str, CatalogModel]
+
+
+def desired_version(facts: VersionFacts) -> DesiredVersion:
+    """Return what the controller is to run for a version."""
+    return DesiredVersion(ref=facts.ref, digest=facts.digest, instances=facts.instances, is_pinned=facts.is_pinned)
 
 
 def no_notice() -> None:
@@ -133,14 +143,20 @@ class ReleaseService:
         with self._database.read() as session:
             repository = ModelRepository(session)
             # PostgreSQL reads each at a moment of its own: in this order no alias is younger than the versions.
-            aliases, versions = repository.aliases(), repository.versions()
+            aliases, routes, versions = repository.aliases(), repository.routes(), repository.versions()
 
         catalog: Catalog = {}
         for facts in versions:
             model = catalog.setdefault(facts.ref.name, CatalogModel(name=facts.ref.name, aliases={}, versions={}))
             model.versions[facts.ref.version] = facts
         for alias in aliases:
-            catalog[alias.model_name].aliases[alias.alias] = alias.version
+            model = catalog[alias.model_name]
+            model.aliases[alias.alias] = alias.version
+            if alias.previous_version is not None:
+                model.previous[alias.alias] = alias.previous_version
+        for route in routes:
+            if route.model_name in catalog:
+                catalog[route.model_name] = replace(catalog[route.model_name], route=route)
         return catalog
 
     def find(self, name: str, version: str | None = None) -> VersionFacts:
@@ -161,8 +177,8 @@ class ReleaseService:
         for model in self.catalog().values():
             named = set(model.aliases.values())
             for version, facts in model.versions.items():
-                if facts.execution == "online" and (facts.is_pinned or version in named):
-                    desired.append(DesiredVersion(ref=facts.ref, digest=facts.digest))
+                if facts.is_wanted_online and (facts.is_pinned or version in named):
+                    desired.append(desired_version(facts))
         return desired
 
     def manifest(self, ref: ModelRef) -> Manifest:

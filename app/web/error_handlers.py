@@ -25,6 +25,7 @@ from app.errors import (
     InvalidClient,
     InvalidFields,
     InvalidName,
+    InvalidTensor,
     MissingToken,
     ModelFailed,
     ModelNotAllowed,
@@ -35,6 +36,7 @@ from app.errors import (
     UnavailableError,
     UnreadableBody,
     UnreadableImage,
+    UnsupportedEncoding,
     UnsupportedImage,
 )
 from app.infra.metrics import PROBLEMS
@@ -55,6 +57,8 @@ STATUSES: Mapping[type[GalleyError], HTTPStatus] = {
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidTensor: HTTPStatus.BAD_REQUEST,
+    UnsupportedEncoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     AccessError: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     ModelNotAllowed: HTTPStatus.FORBIDDEN,

@@ -10,7 +10,7 @@ import redis
 from app.errors import DatabaseUnavailable, InvalidName, RedisUnavailable
 from app.inference.directory import WANTED_CHANNEL, WANTED_KEY
 from app.infra.redis import Subscriber, redis_errors
-from app.services.releases import CATALOG_CHANNEL, Catalog, DesiredVersion, ReleaseService
+from app.services.releases import CATALOG_CHANNEL, Catalog, DesiredVersion, ReleaseService, desired_version
 from model_store.model_ref import ModelRef
 
 logger = logging.getLogger(__name__)
@@ -109,10 +109,10 @@ class DesiredVersions:
 def _choose(catalog: Catalog, named: list[DesiredVersion], wanted: set[ModelRef]) -> list[DesiredVersion]:
     """Return the named versions, then those of the wanted ones that exist and are run online."""
     extra = [
-        DesiredVersion(ref=facts.ref, digest=facts.digest)
+        desired_version(facts)
         for model in catalog.values()
         for facts in model.versions.values()
-        if facts.ref in wanted and facts.execution == "online"
+        if facts.ref in wanted and facts.is_wanted_online
     ]
     return list(dict.fromkeys([*named, *extra]))
 

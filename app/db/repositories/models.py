@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.db.base import Base
-from app.db.tables.models import AliasRow, ModelVersionRow
+from app.db.tables.models import AliasRow, ModelVersionRow, RouteRow
 from app.errors import VersionNotFound
 from model_store.model_ref import ModelRef
 
@@ -24,17 +24,39 @@ class VersionFacts:
     execution: str
     size_bytes: int
     is_pinned: bool
+    is_unloaded: bool = False
+    """Whether somebody wants it not to run."""
+    instances: int = 1
+    """How many runners it should have."""
     created_at: datetime
     created_by: str
+
+    @property
+    def is_wanted_online(self) -> bool:
+        """Whether runners may serve it: it is not Celery's, and nobody unloaded it."""
+        return self.execution == "online" and not self.is_unloaded
 
 
 @dataclass(frozen=True, kw_only=True)
 class AliasFacts:
-    """A name that points at a version."""
+    """A name that points at a version, and the version it pointed at before."""
 
     model_name: str
     alias: str
     version: int
+    previous_version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteFacts:
+    """How a model's traffic splits: the route as it was put, and the buckets that were dealt for it."""
+
+    model_name: str
+    revision: int
+    document: dict[str, Any]
+    buckets: list[Any]
+    updated_at: datetime
+    updated_by: str
 
 
 class ModelRepository:
@@ -53,14 +75,20 @@ class ModelRepository:
             "execution": facts.execution,
             "size_bytes": facts.size_bytes,
             "is_pinned": facts.is_pinned,
+            "is_unloaded": facts.is_unloaded,
+            "instances": facts.instances,
             "created_at": facts.created_at,
             "created_by": facts.created_by,
         }
         self._put(ModelVersionRow, values, overwrite=overwrite)
 
     def versions(self, name: str | None = None) -> list[VersionFacts]:
-        """Return the versions of one model or of all, in order."""
-        query = select(ModelVersionRow).order_by(ModelVersionRow.model_name, ModelVersionRow.version)
+        """Return the versions of one model or of all, in order, without those that were deleted."""
+        query = (
+            select(ModelVersionRow)
+            .where(ModelVersionRow.deleted_at.is_(None))
+            .order_by(ModelVersionRow.model_name, ModelVersionRow.version)
+        )
         if name is not None:
             query = query.where(ModelVersionRow.model_name == name)
         return [_version_facts(row) for row in self._session.scalars(query)]
@@ -71,8 +99,27 @@ class ModelRepository:
         if name is not None:
             query = query.where(AliasRow.model_name == name)
         return [
-            AliasFacts(model_name=row.model_name, alias=row.alias, version=row.version)
+            AliasFacts(
+                model_name=row.model_name,
+                alias=row.alias,
+                version=row.version,
+                previous_version=row.previous_version,
+            )
             for row in self._session.scalars(query)
+        ]
+
+    def routes(self) -> list[RouteFacts]:
+        """Return the routes of all models."""
+        return [
+            RouteFacts(
+                model_name=row.model_name,
+                revision=row.revision,
+                document=row.document,
+                buckets=row.buckets,
+                updated_at=row.updated_at,
+                updated_by=row.updated_by,
+            )
+            for row in self._session.scalars(select(RouteRow).order_by(RouteRow.model_name))
         ]
 
     def set_alias(self, ref: ModelRef, alias: str, *, by: str, at: datetime) -> None:
@@ -101,7 +148,7 @@ class ModelRepository:
 
     def _row(self, ref: ModelRef) -> ModelVersionRow:
         row = self._session.get(ModelVersionRow, (ref.name, ref.version), populate_existing=True)
-        if row is None:
+        if row is None or row.deleted_at is not None:
             raise VersionNotFound(ref.name, str(ref.version))
 
         return row
@@ -132,6 +179,8 @@ def _version_facts(row: ModelVersionRow) -> VersionFacts:
         execution=row.execution,
         size_bytes=row.size_bytes,
         is_pinned=row.is_pinned,
+        is_unloaded=row.is_unloaded,
+        instances=row.instances,
         created_at=row.created_at,
         created_by=row.created_by,
     )

@@ -1,15 +1,20 @@
-"""Published versions and the names that point at them; the files themselves are in the model store."""
+"""Published versions, the names that point at them, and the routes; the files are in the model store."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, String
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
 
 
 class ModelVersionRow(Base):
-    """One immutable version that passed verification. `digest` is the SHA-256 of its manifest."""
+    """One immutable version that passed verification. `digest` is the SHA-256 of its manifest.
+
+    A deleted version keeps its row: its number is never given again. `is_unloaded` is the wish that it does not
+    run, `instances` how many runners it should have.
+    """
 
     __tablename__ = "model_versions"
 
@@ -20,12 +25,18 @@ class ModelVersionRow(Base):
     execution: Mapped[str] = mapped_column(String(16))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     is_pinned: Mapped[bool]
+    is_unloaded: Mapped[bool] = mapped_column(default=False)
+    instances: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(64))
+    deleted_at: Mapped[datetime | None]
 
 
 class AliasRow(Base):
-    """A movable name of a version; `default` answers callers who name none."""
+    """A movable name of a version; `default` answers callers who name none.
+
+    `previous_version` answers until the version it moved to is READY.
+    """
 
     __tablename__ = "aliases"
     __table_args__ = (
@@ -39,5 +50,38 @@ class AliasRow(Base):
     model_name: Mapped[str] = mapped_column(String(128), primary_key=True)
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
     version: Mapped[int]
+    previous_version: Mapped[int | None]
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str] = mapped_column(String(64))
+
+
+class AliasChangeRow(Base):
+    """One move of an alias. None as `from_version` made it, None as `to_version` deleted it."""
+
+    __tablename__ = "alias_changes"
+    __table_args__ = (Index("ix_alias_changes_model_name", "model_name", "alias", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_name: Mapped[str] = mapped_column(String(128))
+    alias: Mapped[str] = mapped_column(String(64))
+    from_version: Mapped[int | None]
+    to_version: Mapped[int | None]
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))
+    why: Mapped[str] = mapped_column(String(512))
+
+
+class RouteRow(Base):
+    """How a model's traffic splits. `document` is the route as it was put, `buckets` who has which bucket.
+
+    `revision` rises with each change; what is counted for an experiment is counted per revision.
+    """
+
+    __tablename__ = "routes"
+
+    model_name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    revision: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    buckets: Mapped[list[Any]] = mapped_column(JSON)
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(64))
