@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import zmq.green as zmq
 from msgspec import Struct, field
@@ -12,7 +12,7 @@ from app.errors import DeadlineExceeded, Draining, GalleyError, ModelFailed, Mod
 from app.inference.connection import RunnerConnection
 from app.inference.directory import RunnerRecord
 from app.inference.directory_reader import DirectoryReader
-from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RowFailure
+from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RowFailure
 from model_store.model_ref import ModelRef
 
 # Callers that may wait for a version to load; those beyond are told to come back.
@@ -31,6 +31,15 @@ class InferAnswer(Struct, frozen=True, kw_only=True):
     runner: RunnerRecord
 
 
+class CallOptions(TypedDict, total=False):
+    """What a call may say besides its rows: the pipeline's parameters, what the rows are, their priority, its id."""
+
+    parameters: dict[str, Any]
+    form: Form
+    lane: Lane
+    request_id: str
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One request on its way, whichever runner ends up answering it."""
 
@@ -38,6 +47,7 @@ class Call(Struct, frozen=True, kw_only=True):
     rows: Sequence[bytes]
     deadline: float
     parameters: dict[str, Any] = field(default_factory=dict)
+    form: Form = Form.SCENARIO
     lane: Lane = Lane.INTERACTIVE
     request_id: str = ""
     limit_s: float = 0.0
@@ -60,14 +70,7 @@ class InferenceClient:
         return len(self._connections)
 
     def infer(
-        self,
-        ref: ModelRef,
-        rows: Sequence[bytes],
-        *,
-        deadline: float,
-        parameters: dict[str, Any] | None = None,
-        lane: Lane = Lane.INTERACTIVE,
-        request_id: str = "",
+        self, ref: ModelRef, rows: Sequence[bytes], *, deadline: float, **options: Unpack[CallOptions]
     ) -> InferAnswer:
         """Return one answer per row. Blocks the calling greenlet until `deadline` (monotonic) at most.
 
@@ -78,15 +81,8 @@ class InferenceClient:
         :raises DeadlineExceeded: when the rows were not answered in time.
         :raises ModelFailed: when the model raised or answered nonsense.
         """
-        call = Call(
-            ref=ref,
-            rows=rows,
-            deadline=deadline,
-            parameters=parameters or {},
-            lane=lane,
-            request_id=request_id,
-            limit_s=max(0.0, round(deadline - time.monotonic(), 2)),
-        )
+        limit_s = max(0.0, round(deadline - time.monotonic(), 2))
+        call = Call(ref=ref, rows=rows, deadline=deadline, limit_s=limit_s, **options)
         self._prune()
         return self._ask_twice(call)
 
@@ -120,6 +116,7 @@ class InferenceClient:
             call_id=next(self._call_ids),
             deadline=call.deadline,
             parameters=call.parameters,
+            form=call.form,
             lane=call.lane,
             request_id=call.request_id,
         )

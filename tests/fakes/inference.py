@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 from app.errors import DeadlineExceeded, GalleyError
-from app.inference.client import InferAnswer
+from app.inference.client import CallOptions, InferAnswer
 from app.inference.directory import RunnerRecord
-from app.inference.messages import Lane, RowFailure, RunnerState
+from app.inference.messages import Form, Lane, RowFailure, RunnerState
 from app.scenarios.images import ImageAnswer, LabelScore, encode_answer
 from model_store.model_ref import ModelRef
 
@@ -22,8 +22,10 @@ class FakeCall:
     ref: ModelRef
     rows: Sequence[bytes]
     deadline: float
-    parameters: dict[str, Any]
-    request_id: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+    form: Form = Form.SCENARIO
+    lane: Lane = Lane.INTERACTIVE
 
 
 def label_by_size(row: bytes, top_k: int) -> bytes:
@@ -45,24 +47,17 @@ class FakeInferenceClient:
     is_closed: bool = False
 
     def infer(
-        self,
-        ref: ModelRef,
-        rows: Sequence[bytes],
-        *,
-        deadline: float,
-        parameters: dict[str, Any] | None = None,
-        lane: Lane = Lane.INTERACTIVE,
-        request_id: str = "",
+        self, ref: ModelRef, rows: Sequence[bytes], *, deadline: float, **options: Unpack[CallOptions]
     ) -> InferAnswer:
         """Answer at once."""
-        parameters = parameters or {}
-        self.calls.append(FakeCall(ref=ref, rows=rows, deadline=deadline, parameters=parameters, request_id=request_id))
+        call = FakeCall(ref=ref, rows=rows, deadline=deadline, **options)
+        self.calls.append(call)
         if self.error:
             raise self.error
         if deadline <= time.monotonic():
             raise DeadlineExceeded(0.0)
 
-        answers = [self._row(number, row, parameters.get("top_k", 5)) for number, row in enumerate(rows)]
+        answers = [self._row(number, row, call.parameters.get("top_k", 5)) for number, row in enumerate(rows)]
         return InferAnswer(rows=answers, queue_s=0.001, compute_s=0.002, runner=make_record(ref))
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import DeadlineExceeded, GalleyError, ModelFailed, ModelLoading, QueueFull, RunnerLost
 from app.inference.client import USUAL_LOAD_S, InferAnswer, InferenceClient
-from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RowFailure, RunnerState
+from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RowFailure, RunnerState
 from model_store.model_ref import ModelRef
 from tests.factories.waiting import wait_until
 from tests.fakes.directory import FakeDirectory
@@ -63,11 +63,12 @@ def test_rows_come_back_in_order(client: InferenceClient, runner: FakeRunner) ->
 
 
 def test_options_reach_the_runner(client: InferenceClient, runner: FakeRunner) -> None:
-    infer(client, parameters={"top_k": 3}, lane=Lane.BATCH, request_id="r-1")
+    infer(client, parameters={"top_k": 3}, form=Form.TENSORS, lane=Lane.BATCH, request_id="r-1")
 
     (request,) = runner.requests
     assert isinstance(request, InferRequest)
-    assert (request.parameters, request.lane, request.request_id) == ({"top_k": 3}, Lane.BATCH, "r-1")
+    assert (request.parameters, request.form) == ({"top_k": 3}, Form.TENSORS)
+    assert (request.lane, request.request_id) == (Lane.BATCH, "r-1")
 
 
 def test_failed_rows_stand_where_they_were(client: InferenceClient, runner: FakeRunner) -> None:
