@@ -15,7 +15,7 @@ from app.errors import (
     WrongTask,
 )
 from app.inference.client import InferenceClient
-from app.inference.messages import Lane, RowFailure
+from app.inference.messages import Form, Lane, RowFailure
 from app.services.routing import Resolved, Router
 from model_store.manifest import Task
 from model_store.model_ref import ModelRef
@@ -33,12 +33,17 @@ class PredictionRequest:
 
     model: str
     version: str | None
-    task: Task
+    task: Task | None
+    """What the model must do; None takes any."""
     rows: Sequence[bytes]
     deadline: float
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    form: Form = Form.SCENARIO
     lane: Lane = Lane.INTERACTIVE
     request_id: str = ""
+    subject: str = ""
+    """Whom the answer is for: a route gives the same subject the same variant."""
+    client_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,10 @@ class Prediction:
     rows: Sequence[bytes | RowFailure]
     queue_s: float
     compute_s: float
+    revision: int | None = None
+    """Of the route that chose the variant."""
+    subject: str = ""
+    """Whom the route chose for."""
 
     @property
     def model_name(self) -> str:
@@ -83,7 +92,9 @@ class PredictionService:
         :raises UnavailableError: when no runner can take or finish it now.
         :raises DeadlineExceeded: when the answer would come too late.
         """
-        resolved = self._router.resolve(request.model, request.version)
+        resolved = self._router.resolve(
+            request.model, request.version, subject=request.subject, client_id=request.client_id
+        )
         _check_fit(resolved, request.task)
 
         answer = self._client.infer(
@@ -91,12 +102,15 @@ class PredictionService:
             request.rows,
             parameters=dict(request.parameters),
             deadline=request.deadline,
+            form=request.form,
             lane=request.lane,
             request_id=request.request_id,
         )
         return Prediction(
             ref=resolved.ref,
             variant=resolved.variant,
+            revision=resolved.revision,
+            subject=request.subject or request.client_id,
             rows=answer.rows,
             queue_s=answer.queue_s,
             compute_s=answer.compute_s,
@@ -111,8 +125,8 @@ def row_error(failure: RowFailure) -> GalleyError:
     return error
 
 
-def _check_fit(resolved: Resolved, wanted: Task) -> None:
-    if resolved.facts.task != wanted:
+def _check_fit(resolved: Resolved, wanted: Task | None) -> None:
+    if wanted is not None and resolved.facts.task != wanted:
         raise WrongTask(resolved.ref.name, resolved.facts.task, wanted)
     if resolved.facts.execution == "heavy":
         raise HeavyModel(resolved.ref.name)

@@ -22,6 +22,8 @@ class Resolved:
     ref: ModelRef
     facts: VersionFacts
     variant: str | None = None
+    revision: int | None = None
+    why: str = ""
 
 
 class Router:
@@ -66,7 +68,9 @@ class Router:
 
         return self.catalog[name]
 
-    def resolve(self, model_name: str, version: str | None = None) -> Resolved:
+    def resolve(
+        self, model_name: str, version: str | None = None, *, subject: str = "", client_id: str = ""
+    ) -> Resolved:
         """Return the version that `version`, a number or an alias, names; by default the alias `default`.
 
         :raises ModelNotFound: when there is no such model.

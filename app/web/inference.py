@@ -1,7 +1,9 @@
 """What all inference routes share: the call with the request's deadline and id, and how the answer is described."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+from flask import request
 
 from app.errors import (
     DeadlineExceeded,
@@ -18,11 +20,15 @@ from app.errors import (
     VersionNotFound,
     WrongTask,
 )
+from app.services.allocation import LONGEST_SUBJECT
 from app.services.prediction import Prediction, PredictionRequest
+from app.web.auth import caller
 from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
 from app.web.request_context import TIMEOUT_HEADER, current_context
 from model_store.manifest import Task
+
+SUBJECT_HEADER: Final = "X-Subject"
 
 # What any inference may answer besides its scenario's own errors.
 INFERENCE_PROBLEMS = (
@@ -64,12 +70,33 @@ TIMEOUT_PARAMETER: dict[str, Any] = {
 }
 
 
+SUBJECT_PARAMETER: dict[str, Any] = {
+    "name": SUBJECT_HEADER,
+    "in": "header",
+    "description": "Whom the answer is for: a route answers the same subject with the same variant. By default the"
+    " client that asks.",
+    "schema": {"type": "string", "maxLength": LONGEST_SUBJECT},
+    "example": "user-4711",
+}
+
+
 def predict(
-    model: str, version: str | None, task: Task, rows: Sequence[bytes], *, parameters: Mapping[str, Any]
+    model: str,
+    version: str | None,
+    task: Task | None,
+    rows: Sequence[bytes],
+    *,
+    parameters: Mapping[str, Any],
+    subject: str = "",
 ) -> Prediction:
-    """Ask a model within the request's deadline; headers and log line will say what answered."""
+    """Ask a model within the request's deadline; headers and log line will say what answered.
+
+    `subject` is whom the scenario's input is about; the header X-Subject overrules it.
+
+    :raises InvalidFields: when that header cannot be a subject.
+    """
     context = current_context()
-    request = PredictionRequest(
+    asked = PredictionRequest(
         model=model,
         version=version,
         task=task,
@@ -77,7 +104,28 @@ def predict(
         parameters=parameters,
         deadline=context.deadline,
         request_id=context.request_id,
+        subject=subject_of_request() or subject,
+        client_id=client_of_request(),
     )
-    prediction = services().predictions.predict(request)
+    prediction = services().predictions.predict(asked)
     context.answered = prediction
     return prediction
+
+
+def subject_of_request() -> str:
+    """Return the subject that the request's header names, or an empty string.
+
+    :raises InvalidFields: when it is too long, or not printable UTF-8.
+    """
+    sent = request.headers.get(SUBJECT_HEADER, "").encode("latin-1")
+    subject = sent.decode("utf-8", "replace")
+    if len(subject) > LONGEST_SUBJECT or not subject.isprintable() or "\ufffd" in subject:
+        raise InvalidFields({SUBJECT_HEADER: [f"Send at most {LONGEST_SUBJECT} printable characters in UTF-8."]})
+
+    return subject
+
+
+def client_of_request() -> str:
+    """Return the id of the client that asks, or an empty string on routes open to anyone."""
+    identity = caller()
+    return identity.client_id if identity else ""

@@ -1,10 +1,11 @@
 """Entries of the audit log: added, read, and never touched again."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.db.tables.audit import AuditRow
@@ -60,27 +61,26 @@ class AuditRepository:
 
     def page(self, wanted: AuditFilter = EVERYTHING, *, offset: int = 0, limit: int | None = None) -> list[AuditEntry]:
         """Return the entries that pass, the newest first, from `offset` on."""
-        query = _narrowed(select(AuditRow), wanted).order_by(AuditRow.id.desc()).offset(offset).limit(limit)
-        return [_entry(row) for row in self._session.scalars(query)]
+        query = select(AuditRow).where(*_conditions(wanted)).order_by(AuditRow.id.desc())
+        return [_entry(row) for row in self._session.scalars(query.offset(offset).limit(limit))]
 
     def count(self, wanted: AuditFilter = EVERYTHING) -> int:
         """Count the entries that pass."""
-        return self._session.scalar(_narrowed(select(func.count()).select_from(AuditRow), wanted)) or 0
+        return self._session.scalar(select(func.count()).select_from(AuditRow).where(*_conditions(wanted))) or 0
 
 
-def _narrowed[T: tuple[Any, ...]](query: Select[T], wanted: AuditFilter) -> Select[T]:
+def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.actor is not None:
-        query = query.where(AuditRow.actor == wanted.actor)
+        yield AuditRow.actor == wanted.actor
     if wanted.action is not None:
-        query = query.where(AuditRow.action == wanted.action)
+        yield AuditRow.action == wanted.action
     if wanted.target_prefix is not None:
         # Not LIKE: SQLite's takes `A` for `a`.
-        query = query.where(func.substr(AuditRow.target, 1, len(wanted.target_prefix)) == wanted.target_prefix)
+        yield func.substr(AuditRow.target, 1, len(wanted.target_prefix)) == wanted.target_prefix
     if wanted.since is not None:
-        query = query.where(AuditRow.at >= wanted.since)
+        yield AuditRow.at >= wanted.since
     if wanted.until is not None:
-        query = query.where(AuditRow.at < wanted.until)
-    return query
+        yield AuditRow.at < wanted.until
 
 
 def _entry(row: AuditRow) -> AuditEntry:
