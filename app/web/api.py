@@ -16,7 +16,8 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import GalleyError, InvalidFields, UnavailableError
 from app.services.scopes import Scope
-from app.web.error_handlers import PROBLEM_JSON, answer_http_exception, is_told, status_of
+from app.web.error_handlers import answer_http_exception, is_told, status_of
+from app.web.problems import PROBLEM_JSON
 from app.web.schemas import ProblemSchema
 
 View = TypeVar("View", bound=Callable[..., Any])

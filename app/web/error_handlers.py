@@ -1,12 +1,10 @@
-"""One table from errors to HTTP statuses, and one shape for every failure (RFC 9457 problem+json)."""
+"""One table from errors to HTTP statuses; app/web/problems.py says how a failure looks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-import orjson
 import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -39,12 +37,9 @@ from app.errors import (
     UnsupportedEncoding,
     UnsupportedImage,
 )
-from app.infra.metrics import PROBLEMS
-from app.web.request_context import request_id
+from app.web.problems import Problem
 
 logger = structlog.get_logger(__name__)
-
-PROBLEM_JSON = "application/problem+json"
 
 # The nearest class on an error's way to the root decides.
 STATUSES: Mapping[type[GalleyError], HTTPStatus] = {
@@ -82,37 +77,9 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
     415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
 }
 
+BODY_ENCODINGS = ("gzip", "deflate")
+
 INTERNAL_DETAIL = "Something went wrong inside the server; the request id finds it in the log."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One failure as a client sees it. `extra` members join the body, `headers` the answer."""
-
-    status: HTTPStatus
-    code: str
-    detail: str
-    is_retryable: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def body(self) -> dict[str, Any]:
-        """Return the members of the problem document."""
-        return {
-            "type": f"urn:galley:problem:{self.code}",
-            "title": self.code.replace("_", " ").capitalize(),
-            "status": int(self.status),
-            "detail": self.detail,
-            "code": self.code,
-            "request_id": request_id(),
-            "retryable": self.is_retryable,
-            **self.extra,
-        }
-
-    def response(self) -> Response:
-        """Return the answer that carries this problem, and count it."""
-        PROBLEMS.labels(code=self.code).inc()
-        return Response(orjson.dumps(self.body()), self.status, self.headers, content_type=PROBLEM_JSON)
 
 
 def status_of(error_class: type[GalleyError]) -> HTTPStatus:
@@ -152,7 +119,7 @@ def internal_problem() -> Problem:
 
 
 def init_error_handlers(app: Flask) -> None:
-    """Make every failure of `app` a problem document."""
+    """Give every failure of `app` its status and form."""
     app.register_error_handler(GalleyError, _answer_galley_error)
     app.register_error_handler(HTTPException, answer_http_exception)
     app.register_error_handler(Exception, _answer_unforeseen)
@@ -213,6 +180,9 @@ def _headers(error: GalleyError, status: HTTPStatus) -> Iterator[tuple[str, str]
         challenge = _challenge(error)
         if challenge:
             yield "WWW-Authenticate", challenge
+    if isinstance(error, UnsupportedEncoding):
+        # RFC 9110 §12.5.3: which codings of a body are read.
+        yield "Accept-Encoding", ", ".join(BODY_ENCODINGS)
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         yield "Retry-After", str(max(1, ceil(getattr(error, "retry_after_s", 1.0))))
 

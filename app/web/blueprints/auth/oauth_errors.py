@@ -6,7 +6,7 @@ import orjson
 from flask import Response, request
 
 from app.errors import InvalidClient, InvalidScope, InvalidTokenRequest, UnsupportedGrantType
-from app.web.error_handlers import PROBLEM_JSON
+from app.web.problems import PROBLEM_JSON
 
 PATH: Final = "/auth/"
 
