@@ -3,6 +3,8 @@
 VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
+# Foreign clients, for the tests that call a server with them.
+CLIENTS ?= .venv-clients
 # Its words go to standard error: `$(make -s token)` takes all of standard output for the token.
 PIP := >&2 $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
@@ -20,10 +22,10 @@ run: $(VENV)/.installed-run ## Start everything and print how to call it; PORT, 
 
 install: $(VENV)/.installed-dev ## Make .venv with everything that is needed to develop.
 
-test: $(VENV)/.installed-dev ## Run all tests but the long ones.
+test: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run all tests but the long ones.
 	$(PYTEST) -m "not long" -n $(TEST_PROCESSES) --dist loadgroup
 
-test-long: $(VENV)/.installed-dev ## Run the long fault and endurance tests.
+test-long: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run the long fault, fuzz and endurance tests.
 	$(PYTEST) -m long
 
 sure: lint types imports ## Run every check that needs no running code: lint, format, types, imports.
@@ -54,9 +56,9 @@ migration: $(VENV)/.installed-dev ## Draft a migration from the tables: make mig
 token: $(VENV)/.installed-run ## Print a fresh token of the first admin client; use it as: make -s token
 	@$(BIN)/python -m deploy.stack token
 
-clean: ## Remove caches and builds; .venv and var stay.
+clean: ## Remove caches and builds; .venv, .venv-clients and var stay.
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
-	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 # One stamp per set of extras, so that a second start asks pip nothing. `-e` keeps the checkout importable.
 $(VENV)/.installed-run: constraints.txt setup.cfg pyproject.toml | $(BIN)/python
@@ -68,6 +70,12 @@ $(VENV)/.installed-dev: constraints.txt setup.cfg pyproject.toml | $(BIN)/python
 	$(call install_torch)
 	$(PIP) --editable '.[workers,run,test,lint,bench]'
 	@touch $(VENV)/.installed-run $@
+
+# Exact and complete, so pip need not look for anything: half a minute once.
+$(CLIENTS)/.installed: tests/clients/requirements.txt | $(BIN)/python
+	$(PYTHON) -m venv --clear $(CLIENTS)
+	>&2 $(CLIENTS)/bin/python -m pip --disable-pip-version-check install --no-deps --requirement $<
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Galley needs Python 3.11 or newer; set PYTHON to one.")'
