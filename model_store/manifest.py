@@ -11,6 +11,8 @@ from model_store.model_ref import check_file_name, check_model_name
 MANIFEST_FILE = "manifest.json"
 SAMPLES_FILE = "samples.json"
 ARTIFACT_FILE = "model.pt"
+# Of a manifest that does not say; verification takes it down to 1 for a model that cannot batch.
+DEFAULT_BATCH_SIZE = 32
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
@@ -76,24 +78,25 @@ class MeasuredBatch(Struct, frozen=True, kw_only=True):
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """What verification found out: seconds to load, resident bytes once loaded, and the batch sizes it ran."""
+    """What verification found out, and the batch sizes it ran."""
 
     load_s: float
     memory_bytes: int
+    """What loading the model and running it once added to the resident memory."""
     is_batch_safe: bool
     batches: list[MeasuredBatch] = field(default_factory=list)
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The manifest of one version. Only inputs, outputs and max_batch_size have no default.
+    """The manifest of one version, or a draft of it, which may lack inputs and outputs.
 
     `inputs` are in the order of forward's parameters, `outputs` in the order of what it returns.
     `measured` is filled by verification, `files` by the publisher: it covers every file but the manifest itself.
     """
 
-    inputs: Annotated[list[TensorSpec], Meta(min_length=1)]
-    outputs: Annotated[list[TensorSpec], Meta(min_length=1)]
-    max_batch_size: Annotated[int, Meta(ge=1, le=4096)]
+    inputs: list[TensorSpec] = field(default_factory=list)
+    outputs: list[TensorSpec] = field(default_factory=list)
+    max_batch_size: Annotated[int, Meta(ge=1, le=4096)] = DEFAULT_BATCH_SIZE
     name: str = ""
     version: int = 0
     format: Literal["torchscript"] = "torchscript"
@@ -111,16 +114,23 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Read a manifest from JSON and check that it does not contradict itself.
+    """Read a version's manifest from JSON and check that it is complete and does not contradict itself.
 
     :raises InvalidManifest: saying which field is wrong.
     """
-    try:
-        manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as err:
-        raise InvalidManifest(f"The manifest cannot be read: {err}.") from err
+    return check_complete(check_manifest(_decode(data)))
 
-    return check_manifest(manifest)
+
+def decode_draft(data: bytes) -> Manifest:
+    """Read the manifest that somebody wrote for a version to be: inputs and outputs may be left out.
+
+    What only Galley can say (`measured`, `created_at`) is dropped, so that the manifest of a published version is a
+    good draft of the next. `files` stay: they are hashes that the files have to have.
+
+    :raises InvalidManifest: saying which field is wrong.
+    """
+    manifest = _decode(data)
+    return check_manifest(msgspec.structs.replace(manifest, measured=None, created_at=""))
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -149,7 +159,29 @@ def check_manifest(manifest: Manifest) -> Manifest:
     return manifest
 
 
+def check_complete(manifest: Manifest) -> Manifest:
+    """Return the manifest if it can be a published version's: it says what goes in and what comes out.
+
+    :raises InvalidManifest: when it does not.
+    """
+    for kind, specs in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
+        if not specs:
+            raise InvalidManifest(f"The manifest has no {kind}.")
+
+    return manifest
+
+
+def _decode(data: bytes) -> Manifest:
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as err:
+        raise InvalidManifest(f"The manifest cannot be read: {err}.") from err
+
+
 def _check_state(manifest: Manifest) -> None:
+    if not manifest.inputs or not manifest.outputs:
+        return
+
     inputs = {spec.name for spec in manifest.inputs}
     outputs = {spec.name for spec in manifest.outputs}
     for state in manifest.state:

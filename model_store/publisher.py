@@ -19,6 +19,7 @@ from model_store.manifest import (
     SAMPLES_FILE,
     FileEntry,
     Manifest,
+    check_complete,
     check_manifest,
     encode_manifest,
 )
@@ -58,6 +59,7 @@ def publish(store: ModelStore, draft: VersionDraft, *, prove: Prove) -> ModelRef
         proven = prove(folder)
         if proven is not None:
             manifest = _stamp(proven, ref, manifest.files)
+        check_complete(manifest)
         with store.reaching():
             return _commit_first_free(store, folder, manifest, is_fixed=draft.version is not None)
 

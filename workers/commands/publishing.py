@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from model_store.manifest import decode_manifest
+from model_store.manifest import decode_draft
 from model_store.publisher import VersionDraft
 from workers.commands.arguments import FILE, Placing, placing_options
 from workers.commands.composition import open_releases
@@ -24,7 +24,7 @@ def publish(
 
     Name and version come from the options, else from the manifest; without a version the next free one is taken.
     """
-    manifest = decode_manifest(manifest_file.read_bytes())
+    manifest = decode_draft(manifest_file.read_bytes())
     name = placing.name or manifest.name
     if not name:
         raise click.UsageError("The manifest has no name; give one with --name.")

@@ -4,7 +4,17 @@ import msgspec
 import pytest
 
 from app.errors import InvalidManifest
-from model_store.manifest import FileEntry, StateSpec, TensorSpec, check_manifest, decode_manifest, encode_manifest
+from model_store.manifest import (
+    DEFAULT_BATCH_SIZE,
+    FileEntry,
+    Measured,
+    StateSpec,
+    TensorSpec,
+    check_manifest,
+    decode_draft,
+    decode_manifest,
+    encode_manifest,
+)
 from tests.factories.versions import make_manifest
 
 SMALLEST = {
@@ -31,10 +41,32 @@ def test_what_is_written_reads_back() -> None:
     assert decode_manifest(encode_manifest(manifest)) == manifest
 
 
-@pytest.mark.parametrize("field", ["inputs", "outputs", "max_batch_size"])
-def test_a_missing_field_is_named(field: str) -> None:
-    with pytest.raises(InvalidManifest, match=field):
-        decode_manifest(msgspec.json.encode({key: value for key, value in SMALLEST.items() if key != field}))
+@pytest.mark.parametrize("field", ["inputs", "outputs"])
+def test_a_version_says_what_goes_in_and_out(field: str) -> None:
+    rest = {key: value for key, value in SMALLEST.items() if key != field}
+    for fields in (rest, {**rest, field: []}):
+        with pytest.raises(InvalidManifest, match=f"has no {field}"):
+            decode_manifest(msgspec.json.encode(fields))
+
+
+def test_a_draft_may_say_nothing() -> None:
+    draft = decode_draft(b"{}")
+
+    assert (draft.inputs, draft.outputs, draft.max_batch_size) == ([], [], DEFAULT_BATCH_SIZE)
+
+
+def test_a_drafts_state_waits_for_its_signature() -> None:
+    state = {"input": "x", "output": "y", "shape": [1]}
+
+    assert decode_draft(msgspec.json.encode({"state": [state]})).state == [StateSpec(**state)]
+
+
+def test_a_published_manifest_is_a_draft_without_what_only_galley_says() -> None:
+    measured = Measured(load_s=0.1, memory_bytes=1, is_batch_safe=True)
+    files = {"model.pt": FileEntry(sha256="0" * 64, size_bytes=1)}
+    published = make_manifest(name="digits", measured=measured, created_at="2026-01-01T00:00:00Z", files=files)
+
+    assert decode_draft(encode_manifest(published)) == make_manifest(name="digits", files=files)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +74,6 @@ def test_a_missing_field_is_named(field: str) -> None:
     [
         ("max_batch_size", 0),
         ("max_batch_size", "many"),
-        ("inputs", []),
         ("inputs", [{"name": "x", "datatype": "FP8", "shape": [1]}]),
         ("inputs", [{"name": "x", "datatype": "FP32", "shape": [-2]}]),
         ("inputs", [{"name": "x", "datatype": "FP32", "shape": []}]),

@@ -93,6 +93,13 @@ def test_the_proof_may_correct_the_manifest_but_not_its_identity(store: ModelSto
     store.verify(ref)
 
 
+def test_a_version_without_a_signature_is_not_published(store: ModelStore, tmp_path: Path) -> None:
+    with pytest.raises(InvalidManifest, match="no inputs"):
+        publish_bytes(store, tmp_path, manifest=Manifest())
+
+    assert store.refs() == []
+
+
 def bad_drafts() -> Iterator[tuple[str, type[GalleyError], dict[str, Any]]]:
     """Yield each way a draft can be wrong: what it is, the error, and the fields that make it so."""
     entry = FileEntry(sha256="0" * 64, size_bytes=7)
