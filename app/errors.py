@@ -13,14 +13,16 @@
     │   └── InsufficientScope · ModelNotAllowed
     ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound
     │   └── AliasNotFound · RouteNotFound · AssignmentNotFound
-    ├── ConflictError         VersionExists · VersionInUse · ClientExists · WrongTask · HeavyModel · LoadFailed
+    ├── ConflictError         VersionExists · VersionInUse · ClientExists · WrongTask · HeavyModel
+    │   └── LoadFailed · JobRunning
     ├── UnavailableError      try again: carries retry_after_s
     │   ├── QueueFull · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
     │   └── DatabaseUnavailable · RedisUnavailable
     ├── DeadlineExceeded
     ├── ModelFailed           the model raised or answered nonsense
+    ├── JobAbandoned          a job ended without a result, and not by its own fault
     └── StoreError            a version that cannot be trusted
-        ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StrayFile · StoreUnreachable
+        ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StrayFile · StoreUnreachable · UploadLost
         ├── UnloadableArtifact · SignatureMismatch · SampleMismatch · MissingSignature
         └── ForbiddenCode · LimitExceeded   what verification stops
 
@@ -320,8 +322,9 @@ class VersionExists(ConflictError):
 
     code = "version_exists"
 
-    def __init__(self, model_name: str, version: int) -> None:
-        super().__init__(f"Version {version} of the model '{model_name}' is already published.")
+    def __init__(self, model_name: str, version: int, *, is_deleted: bool = False) -> None:
+        why = "was deleted, and its number is never given again" if is_deleted else "is already published"
+        super().__init__(f"Version {version} of the model '{model_name}' {why}.")
 
 
 class VersionInUse(ConflictError):
@@ -340,6 +343,15 @@ class LoadFailed(ConflictError):
 
     def __init__(self, model_name: str, version: int, reason: str) -> None:
         super().__init__(f"Version {version} of the model '{model_name}' cannot be loaded: {reason}")
+
+
+class JobRunning(ConflictError):
+    """The job is being worked on: it can be deleted once it has ended."""
+
+    code = "job_running"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job '{job_id}' is running; delete it when it has ended.")
 
 
 class ClientExists(ConflictError):
@@ -453,6 +465,12 @@ class ModelFailed(GalleyError):
     code = "model_failed"
 
 
+class JobAbandoned(GalleyError):
+    """The job was given up: its workers were lost, one after the other, or something in them failed unforeseen."""
+
+    code = "job_abandoned"
+
+
 class StoreError(GalleyError):
     """A model version that cannot be trusted or read."""
 
@@ -502,6 +520,15 @@ class StoreUnreachable(StoreError):
     """The store's file system does not answer."""
 
     code = "store_unreachable"
+
+
+class UploadLost(StoreError):
+    """The uploaded files of a job are not on the machine of its worker."""
+
+    code = "upload_lost"
+
+    def __init__(self) -> None:
+        super().__init__("The uploaded files are not on the worker's machine any more; publish the version again.")
 
 
 class UnloadableArtifact(StoreError):

@@ -20,3 +20,11 @@ class QueueName(enum.StrEnum):
     HEAVY = "heavy"
     VERIFICATION = "verification"
     UPKEEP = "upkeep"
+
+
+_QUEUES = {TaskName.VERIFY_VERSION: QueueName.VERIFICATION}
+
+
+def queue_of(task: TaskName) -> QueueName:
+    """Return the queue whose workers run a task: upkeep, for all that nobody waits for."""
+    return _QUEUES.get(task, QueueName.UPKEEP)
