@@ -9,6 +9,7 @@ from app.errors import (
     GalleyError,
     HeavyModel,
     ImageTooLarge,
+    InvalidTensor,
     ModelFailed,
     UnreadableImage,
     UnsupportedImage,
@@ -23,7 +24,7 @@ from model_store.model_ref import ModelRef
 # What can befall one row while its neighbours are answered.
 ROW_ERRORS: Mapping[str, type[GalleyError]] = {
     error_class.code: error_class
-    for error_class in (UnreadableImage, UnsupportedImage, ImageTooLarge, ModelFailed, DeadlineExceeded)
+    for error_class in (UnreadableImage, UnsupportedImage, ImageTooLarge, InvalidTensor, ModelFailed, DeadlineExceeded)
 }
 
 
@@ -100,7 +101,7 @@ class PredictionService:
         answer = self._client.infer(
             resolved.ref,
             request.rows,
-            parameters=dict(request.parameters),
+            parameters=_parameters(request, resolved),
             deadline=request.deadline,
             form=request.form,
             lane=request.lane,
@@ -123,6 +124,14 @@ def row_error(failure: RowFailure) -> GalleyError:
     error = error_class.__new__(error_class)
     GalleyError.__init__(error, failure.detail)
     return error
+
+
+def _parameters(request: PredictionRequest, resolved: Resolved) -> dict[str, Any]:
+    if request.form is Form.TENSORS:
+        # The runner writes the whole answer, and the answer says which variant gave it.
+        return {**request.parameters, "variant": resolved.variant}
+
+    return dict(request.parameters)
 
 
 def _check_fit(resolved: Resolved, wanted: Task | None) -> None:

@@ -144,7 +144,7 @@ def read_images(limit: int) -> list[bytes]:
     :raises InputError: when there is none, there are too many, or the body broke off.
     """
     if request.mimetype != "multipart/form-data":
-        return [_read_raw()]
+        return [read_raw(f"an image as the raw body, or as multipart parts named '{IMAGE_PART}'")]
 
     try:
         parts = request.files.getlist(IMAGE_PART)
@@ -162,10 +162,15 @@ def read_images(limit: int) -> list[bytes]:
     return images
 
 
-def _read_raw() -> bytes:
+def read_raw(wanted: str) -> bytes:
+    """Return the body as it came, whatever its type.
+
+    :raises EmptyBody: when there is none, where `wanted` was to be.
+    :raises InputError: when it broke off.
+    """
     body = request.get_data(cache=False)
     if not body:
-        raise EmptyBody(f"an image as the raw body, or as multipart parts named '{IMAGE_PART}'")
+        raise EmptyBody(wanted)
     if len(body) < (request.content_length or 0):
         raise UnreadableBody("The request body broke off before its announced end.")
 

@@ -37,6 +37,7 @@ from app.errors import (
     UnsupportedEncoding,
     UnsupportedImage,
 )
+from app.web.compression import WINDOW_BITS
 from app.web.problems import Problem
 
 logger = structlog.get_logger(__name__)
@@ -76,8 +77,6 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
     413: (BodyTooLarge.code, "The form has too many parts or too large fields."),
     415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
 }
-
-BODY_ENCODINGS = ("gzip", "deflate")
 
 INTERNAL_DETAIL = "Something went wrong inside the server; the request id finds it in the log."
 
@@ -182,7 +181,7 @@ def _headers(error: GalleyError, status: HTTPStatus) -> Iterator[tuple[str, str]
             yield "WWW-Authenticate", challenge
     if isinstance(error, UnsupportedEncoding):
         # RFC 9110 §12.5.3: which codings of a body are read.
-        yield "Accept-Encoding", ", ".join(BODY_ENCODINGS)
+        yield "Accept-Encoding", ", ".join(WINDOW_BITS)
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         yield "Retry-After", str(max(1, ceil(getattr(error, "retry_after_s", 1.0))))
 

@@ -96,19 +96,25 @@ def predict(
     :raises InvalidFields: when that header cannot be a subject.
     """
     context = current_context()
-    asked = PredictionRequest(
-        model=model,
-        version=version,
-        task=task,
-        rows=rows,
-        parameters=parameters,
-        deadline=context.deadline,
-        request_id=context.request_id,
-        subject=subject_of_request() or subject,
-        client_id=client_of_request(),
+    return ask(
+        PredictionRequest(
+            model=model,
+            version=version,
+            task=task,
+            rows=rows,
+            parameters=parameters,
+            deadline=context.deadline,
+            request_id=context.request_id,
+            subject=subject_of_request() or subject,
+            client_id=client_of_request(),
+        )
     )
+
+
+def ask(asked: PredictionRequest) -> Prediction:
+    """Ask a model; headers and log line will say what answered."""
     prediction = services().predictions.predict(asked)
-    context.answered = prediction
+    current_context().answered = prediction
     return prediction
 
 
