@@ -1,4 +1,5 @@
 """What a request of each scenario means: its fields, its answer and its rules.
 
-Pure: imports nothing but the standard library, msgspec and app.errors. No input or output happens here.
+Pure: imports the standard library, msgspec, app.errors and model_store; what only a runner imports (tensors), numpy
+and orjson besides. No input or output happens here.
 """
