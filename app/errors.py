@@ -13,7 +13,7 @@
     │   └── InsufficientScope · ModelNotAllowed
     ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound
     │   └── AliasNotFound · RouteNotFound · AssignmentNotFound
-    ├── ConflictError         VersionExists · VersionInUse · ClientExists · WrongTask · HeavyModel
+    ├── ConflictError         VersionExists · VersionInUse · AliasInUse · AliasMoved · ClientExists · WrongTask · HeavyModel
     │   └── LoadFailed · JobRunning
     ├── UnavailableError      try again: carries retry_after_s
     │   ├── QueueFull · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
@@ -169,7 +169,7 @@ class UnsupportedEncoding(InputError):
         super().__init__(f"The Content-Encoding '{encoding[:32]}' is not read; send gzip, deflate or none.")
 
 
-class InvalidWeights(InputError):
+class InvalidWeights(InvalidFields):
     """The weights of a route's variants do not divide its callers."""
 
     code = "invalid_weights"
@@ -334,6 +334,25 @@ class VersionInUse(ConflictError):
 
     def __init__(self, model_name: str, version: int, uses: str) -> None:
         super().__init__(f"Version {version} of the model '{model_name}' is in use: {uses}.")
+
+
+class AliasInUse(ConflictError):
+    """The alias cannot be deleted: a route names it, or callers without a version depend on it."""
+
+    code = "alias_in_use"
+
+    def __init__(self, model_name: str, alias: str, reason: str) -> None:
+        super().__init__(f"The alias '{alias}' of the model '{model_name}' cannot be deleted: {reason}.")
+
+
+class AliasMoved(ConflictError):
+    """The alias does not point at the version that the request expects."""
+
+    code = "alias_moved"
+
+    def __init__(self, model_name: str, alias: str, version: int | None) -> None:
+        where = "does not exist" if version is None else f"points at version {version}"
+        super().__init__(f"The alias '{alias}' of the model '{model_name}' {where}, which is not what was expected.")
 
 
 class LoadFailed(ConflictError):

@@ -6,11 +6,14 @@ from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
 from app.infra.redis import Subscriber, make_redis, redis_errors
+from app.services.aliases import AliasService
+from app.services.audit import AuditLog
+from app.services.catalog import CATALOG_CHANNEL
 from app.services.clients import ClientService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
-from app.services.releases import CATALOG_CHANNEL, ReleaseService
+from app.services.releases import ReleaseService
 from app.services.routing import Router
 from app.services.tokens import TokenService
 from app.settings import Settings, read_settings
@@ -55,6 +58,8 @@ def make_services(settings: Settings) -> Services:
         tokens=tokens,
         clients=ClientService(settings, database, redis_client),
         releases=releases,
+        aliases=AliasService(database, notify=tell_catalog_changed),
+        audit=AuditLog(database),
         routing=router,
         catalog=ModelCatalog(router, lambda: directory.snapshot, releases.manifest),
         predictions=PredictionService(router, inference),

@@ -6,7 +6,9 @@ import redis
 
 from app.db.session import Database
 from app.infra.redis import make_redis, redis_errors
-from app.services.releases import CATALOG_CHANNEL, ReleaseService
+from app.services.aliases import AliasService
+from app.services.catalog import CATALOG_CHANNEL
+from app.services.releases import ReleaseService
 from app.settings import Settings
 from model_store.reader import ModelStore, open_store
 
@@ -20,6 +22,7 @@ class WorkerParts:
     redis: redis.Redis
     store: ModelStore
     releases: ReleaseService
+    aliases: AliasService
 
     def close(self) -> None:
         """Give back all connections."""
@@ -43,4 +46,5 @@ def assemble(settings: Settings) -> WorkerParts:
         redis=client,
         store=store,
         releases=ReleaseService(database, store, notify=announce),
+        aliases=AliasService(database, notify=announce),
     )

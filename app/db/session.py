@@ -42,6 +42,15 @@ class Database:
             yield session
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Open a session for reading whose queries all see the database as it was at the first of them."""
+        with self.read() as session:
+            # SQLite does so anyway.
+            if self.engine.dialect.name == "postgresql":
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a session that commits at the end of the block, or rolls back if it raises."""
         with self._wrapped(), Session(self.engine, expire_on_commit=False) as session:

@@ -9,7 +9,7 @@ from cachetools import LRUCache, cached
 from app.db.repositories.models import VersionFacts
 from app.inference.directory import DirectorySnapshot, RunnerRecord
 from app.inference.messages import RunnerState
-from app.services.releases import DEFAULT_ALIAS, CatalogModel
+from app.services.catalog import DEFAULT_ALIAS, CatalogModel
 from app.services.routing import Router
 from model_store.manifest import Manifest
 from model_store.model_ref import ModelRef

@@ -10,7 +10,7 @@ from app.db.session import Database
 from app.errors import GalleyError
 from app.inference.directory import DirectorySnapshot
 from app.inference.messages import RunnerState
-from app.services.releases import DEFAULT_ALIAS, Catalog
+from app.services.catalog import DEFAULT_ALIAS, Catalog
 from model_store.model_ref import ModelRef
 
 # Heartbeats the directory may miss before the controller counts as gone.

@@ -2,12 +2,25 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Final
 
-from app.db.repositories.models import ModelRepository, RouteFacts, VersionFacts
+from sqlalchemy.orm import Session
+
+from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.session import Database
-from app.errors import DigestMismatch, ModelNotFound, RedisUnavailable, VersionNotFound
+from app.errors import DigestMismatch, ModelNotFound
+from app.services.aliases import claim_alias, point_alias
+from app.services.audit import AuditLog
+from app.services.catalog import (
+    DEFAULT_ALIAS,
+    Catalog,
+    DesiredVersion,
+    announce,
+    desired_version,
+    no_notice,
+    read_catalog,
+)
 from model_store.layout import manifest_path
 from model_store.manifest import Manifest
 from model_store.model_ref import ModelRef, check_alias
@@ -16,54 +29,7 @@ from model_store.reader import ModelStore
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_ALIAS = "default"
-CATALOG_CHANNEL = "galley:catalog:changed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DesiredVersion:
-    """A version that should have runners, and the digest its manifest must have; these two tell versions apart."""
-
-    ref: ModelRef
-    digest: str
-    instances: int = field(default=1, compare=False)
-    is_pinned: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CatalogModel:
-    """All versions of one model, and the names that point at them."""
-
-    name: str
-    aliases: dict[str, int]
-    versions: dict[int, VersionFacts]
-    previous: dict[str, int] = field(default_factory=dict)
-    """By alias, the version it pointed at before."""
-    route: RouteFacts | None = None
-
-    def resolve(self, version: str | None = None) -> VersionFacts:
-        """Return the version that a number or an alias means; None means the alias `default`.
-
-        :raises VersionNotFound: when there is none.
-        """
-        wanted = version or DEFAULT_ALIAS
-        numbers = self.aliases | {str(number): number for number in self.versions}
-        if wanted not in numbers:
-            raise VersionNotFound(self.name, wanted)
-
-        return self.versions[numbers[wanted]]
-
-
-Catalog = dict[str, CatalogModel]
-
-
-def desired_version(facts: VersionFacts) -> DesiredVersion:
-    """Return what the controller is to run for a version."""
-    return DesiredVersion(ref=facts.ref, digest=facts.digest, instances=facts.instances, is_pinned=facts.is_pinned)
-
-
-def no_notice() -> None:
-    """Tell nobody that the catalog changed."""
+FIRST_VERSION: Final = "the first version of its name"
 
 
 class ReleaseService:
@@ -96,10 +62,12 @@ class ReleaseService:
         with self._database.write() as session:
             repository = ModelRepository(session)
             repository.add_version(facts)
-            repository.claim_alias(ref, DEFAULT_ALIAS, by=by, at=facts.created_at)
+            repository.lock(ref.name)
+            _record(session, "version.release", facts)
+            claim_alias(session, ref, DEFAULT_ALIAS, by=by, why=FIRST_VERSION)
             if alias is not None:
-                repository.set_alias(ref, alias, by=by, at=facts.created_at)
-        self._announce()
+                point_alias(session, ref, alias, by=by, why="named when it was released")
+        announce(self._notify)
         logger.info("released %s", ref)
         return ref
 
@@ -115,49 +83,27 @@ class ReleaseService:
         with self._database.write() as session:
             repository = ModelRepository(session)
             for facts in found:
-                repository.add_version(facts, overwrite=False)
-                repository.claim_alias(facts.ref, DEFAULT_ALIAS, by=by, at=facts.created_at)
-        self._announce()
+                if repository.add_version(facts, overwrite=False):
+                    _record(session, "version.adopt", facts)
+                claim_alias(session, facts.ref, DEFAULT_ALIAS, by=by, why=FIRST_VERSION)
+        announce(self._notify)
         return adopted
 
-    def set_alias(self, ref: ModelRef, alias: str, *, by: str) -> None:
-        """Point an alias at a version.
-
-        :raises VersionNotFound: when it is not released.
-        """
-        with self._database.write() as session:
-            ModelRepository(session).set_alias(ref, check_alias(alias), by=by, at=datetime.now(UTC))
-        self._announce()
-
-    def set_pinned(self, ref: ModelRef, is_pinned: bool) -> None:
+    def set_pinned(self, ref: ModelRef, is_pinned: bool, *, by: str) -> None:
         """Pin a version, so that it stays loaded though no alias names it, or let it go.
 
         :raises VersionNotFound: when it is not released.
         """
         with self._database.write() as session:
             ModelRepository(session).set_pinned(ref, is_pinned)
-        self._announce()
+            action = "version.pin" if is_pinned else "version.unpin"
+            AuditLog.record(session, action=action, target=version_target(ref), by=by, details={})
+        announce(self._notify)
 
     def catalog(self) -> Catalog:
-        """Return all models with their versions and aliases, as SQL has them."""
-        with self._database.read() as session:
-            repository = ModelRepository(session)
-            # PostgreSQL reads each at a moment of its own: in this order no alias is younger than the versions.
-            aliases, routes, versions = repository.aliases(), repository.routes(), repository.versions()
-
-        catalog: Catalog = {}
-        for facts in versions:
-            model = catalog.setdefault(facts.ref.name, CatalogModel(name=facts.ref.name, aliases={}, versions={}))
-            model.versions[facts.ref.version] = facts
-        for alias in aliases:
-            model = catalog[alias.model_name]
-            model.aliases[alias.alias] = alias.version
-            if alias.previous_version is not None:
-                model.previous[alias.alias] = alias.previous_version
-        for route in routes:
-            if route.model_name in catalog:
-                catalog[route.model_name] = replace(catalog[route.model_name], route=route)
-        return catalog
+        """Return all models with their versions, aliases and routes, as SQL has them at one moment."""
+        with self._database.snapshot() as session:
+            return read_catalog(session)
 
     def find(self, name: str, version: str | None = None) -> VersionFacts:
         """Return the version that a model's name and a number, an alias or nothing mean.
@@ -172,14 +118,13 @@ class ReleaseService:
         return model.resolve(version)
 
     def desired(self) -> list[DesiredVersion]:
-        """Return the versions that should have a runner: pinned or named by an alias, and not run by Celery."""
-        desired = []
-        for model in self.catalog().values():
-            named = set(model.aliases.values())
-            for version, facts in model.versions.items():
-                if facts.is_wanted_online and (facts.is_pinned or version in named):
-                    desired.append(desired_version(facts))
-        return desired
+        """Return the versions that should have a runner: pinned or named, and neither unloaded nor run by Celery."""
+        return [
+            desired_version(facts)
+            for model in self.catalog().values()
+            for version, facts in model.versions.items()
+            if facts.is_wanted_online and (facts.is_pinned or version in model.named)
+        ]
 
     def manifest(self, ref: ModelRef) -> Manifest:
         """Return a version's manifest, from the store."""
@@ -209,9 +154,12 @@ class ReleaseService:
             created_by=by,
         )
 
-    def _announce(self) -> None:
-        try:
-            self._notify()
-        except RedisUnavailable as err:
-            # What was released stands; readers of the catalog look again by themselves every second.
-            logger.warning("nobody was told that the catalog changed: %s", err.detail)
+
+def version_target(ref: ModelRef) -> str:
+    """Return how the audit log calls a version."""
+    return f"{ref.name}/versions/{ref.version}"
+
+
+def _record(session: Session, action: str, facts: VersionFacts) -> None:
+    details = {"digest": facts.digest, "task": facts.task, "size_bytes": facts.size_bytes, "pinned": facts.is_pinned}
+    AuditLog.record(session, action=action, target=version_target(facts.ref), by=facts.created_by, details=details)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.db.repositories.models import VersionFacts
 from app.errors import GalleyError, ModelNotFound, VersionNotFound
-from app.services.releases import Catalog, CatalogModel
+from app.services.catalog import Catalog, CatalogModel
 from model_store.model_ref import ModelRef
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,8 @@ from flask import Flask, current_app
 
 from app.db.session import Database
 from app.inference.client import InferenceClient
+from app.services.aliases import AliasService
+from app.services.audit import AuditLog
 from app.services.clients import ClientService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
@@ -44,6 +46,8 @@ class Services:
     tokens: TokenService
     clients: ClientService
     releases: ReleaseService
+    aliases: AliasService
+    audit: AuditLog
     routing: Router
     catalog: ModelCatalog
     predictions: PredictionService

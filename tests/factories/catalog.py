@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from app.db.repositories.models import VersionFacts
-from app.services.releases import Catalog, CatalogModel
+from app.services.catalog import Catalog, CatalogModel
 from model_store.model_ref import ModelRef
 
 

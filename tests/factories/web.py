@@ -13,6 +13,8 @@ from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory import DirectorySnapshot
 from app.infra.redis import make_redis
+from app.services.aliases import AliasService
+from app.services.audit import AuditLog
 from app.services.clients import ClientDraft, ClientService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
@@ -88,6 +90,8 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         tokens=TokenService(settings, database, token_codec),
         clients=ClientService(settings, database),
         releases=releases,
+        aliases=AliasService(database),
+        audit=AuditLog(database),
         routing=router,
         catalog=ModelCatalog(router, snapshot, releases.manifest),
         predictions=PredictionService(router, client),

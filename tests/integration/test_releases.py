@@ -11,6 +11,7 @@ from app.db.migrate import upgrade
 from app.db.repositories.models import ModelRepository
 from app.db.session import Database
 from app.errors import DatabaseUnavailable, GalleyError
+from app.services.aliases import AliasMove, AliasService
 from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
 from tests.factories.versions import accept, make_draft, make_store
@@ -67,10 +68,10 @@ def test_releases_at_once_all_stand_and_one_is_default(releases: ReleaseService,
     assert [facts.is_pinned for facts in model.versions.values()].count(True) == 1
 
 
-def test_names_and_pins_move(releases: ReleaseService, tmp_path: Path) -> None:
+def test_names_and_pins_move(releases: ReleaseService, database: Database, tmp_path: Path) -> None:
     refs = [releases.release(make_draft(tmp_path), prove=accept, by="test") for _ in range(3)]
-    releases.set_alias(refs[1], "default", by="test")
-    releases.set_pinned(refs[2], True)
+    AliasService(database).set("tiny", "default", AliasMove(version="2", by="test"))
+    releases.set_pinned(refs[2], True, by="test")
 
     assert [wanted.ref for wanted in releases.desired()] == [ModelRef("tiny", 2), ModelRef("tiny", 3)]
     assert releases.adopt_store() == []

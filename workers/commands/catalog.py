@@ -3,10 +3,12 @@
 import click
 
 from app.errors import GalleyError, ModelNotFound
-from app.services.releases import CatalogModel, ReleaseService
+from app.services.aliases import AliasMove
+from app.services.catalog import CatalogModel
+from app.services.releases import ReleaseService
 from model_store.manifest import encode_manifest
 from workers.commands.arguments import Target, target_argument
-from workers.commands.composition import open_releases
+from workers.commands.composition import open_parts, open_releases
 
 MIB = 2**20
 
@@ -63,12 +65,12 @@ def verify(target: Target) -> None:
 @click.argument("name")
 @click.argument("alias_name", metavar="ALIAS")
 @click.argument("version")
-def alias(name: str, alias_name: str, version: str) -> None:
+@click.option("--why", default="", help="A reason, for the history.")
+def alias(name: str, alias_name: str, version: str, why: str) -> None:
     """Point ALIAS at VERSION (a number or another alias) of the model NAME."""
-    with open_releases() as releases:
-        facts = releases.find(name, version)
-        releases.set_alias(facts.ref, alias_name, by="cli")
-    click.echo(f"{name}/{alias_name} is now {facts.ref}")
+    with open_parts() as parts:
+        facts = parts.aliases.set(name, alias_name, AliasMove(version=version, by="cli", why=why))
+    click.echo(f"{name}/{alias_name} is now {name}/{facts.version}")
 
 
 @click.command()
@@ -88,7 +90,7 @@ def unpin(target: Target) -> None:
 def _set_pinned(target: Target, is_pinned: bool) -> None:
     with open_releases() as releases:
         facts = releases.find(target.name, target.version)
-        releases.set_pinned(facts.ref, is_pinned)
+        releases.set_pinned(facts.ref, is_pinned, by="cli")
     click.echo(f"{facts.ref} is {'pinned' if is_pinned else 'not pinned any more'}")
 
 

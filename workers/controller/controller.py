@@ -10,7 +10,7 @@ from app.errors import NotFoundError, StoreError
 from app.inference.directory import DirectorySnapshot, RunnerRecord
 from app.inference.directory_publisher import DirectoryPublisher
 from app.inference.messages import RunnerState
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from workers.bootstrap import WorkerParts
 from workers.controller import forkserver
 from workers.controller.desired import DesiredVersions

@@ -10,7 +10,8 @@ import redis
 from app.errors import DatabaseUnavailable, InvalidName, RedisUnavailable
 from app.inference.directory import WANTED_CHANNEL, WANTED_KEY
 from app.infra.redis import Subscriber, redis_errors
-from app.services.releases import CATALOG_CHANNEL, Catalog, DesiredVersion, ReleaseService, desired_version
+from app.services.catalog import CATALOG_CHANNEL, Catalog, DesiredVersion, desired_version
+from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
 
 logger = logging.getLogger(__name__)

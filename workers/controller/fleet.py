@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState
 from app.infra.metrics import fold_dead_process
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from app.settings import Settings
 from workers.controller.contact import RunnerContact
 from workers.controller.reconcile import RunnerView

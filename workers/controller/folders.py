@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from model_store.reader import ModelStore
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0

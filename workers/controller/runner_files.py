@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState, RunnerStatus
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from workers.controller.contact import RunnerContact
 from workers.controller.memory import pss_bytes
 from workers.controller.reconcile import RunnerView

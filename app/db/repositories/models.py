@@ -1,15 +1,15 @@
-"""Model versions, and the aliases that point at them."""
+"""Model versions, and what points at them."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db.base import Base
-from app.db.tables.models import AliasRow, ModelVersionRow, RouteRow
+from app.db.repositories.aliases import AliasRepository
+from app.db.repositories.routes import RouteRepository
+from app.db.repositories.upsert import claim_row, put_row
+from app.db.tables.models import ModelVersionRow
 from app.errors import VersionNotFound
 from model_store.model_ref import ModelRef
 
@@ -37,36 +37,17 @@ class VersionFacts:
         return self.execution == "online" and not self.is_unloaded
 
 
-@dataclass(frozen=True, kw_only=True)
-class AliasFacts:
-    """A name that points at a version, and the version it pointed at before."""
-
-    model_name: str
-    alias: str
-    version: int
-    previous_version: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouteFacts:
-    """How a model's traffic splits: the route as it was put, and the buckets that were dealt for it."""
-
-    model_name: str
-    revision: int
-    document: dict[str, Any]
-    buckets: list[Any]
-    updated_at: datetime
-    updated_by: str
-
-
 class ModelRepository:
-    """Versions and aliases within one unit of work."""
+    """Versions within one unit of work."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add_version(self, facts: VersionFacts, *, overwrite: bool = True) -> None:
-        """Record a version; one already recorded takes these facts, or with `overwrite=False` keeps its own."""
+    def add_version(self, facts: VersionFacts, *, overwrite: bool = True) -> bool:
+        """Record a version; one already recorded takes these facts, or with `overwrite=False` keeps its own.
+
+        :returns: whether these facts stand now.
+        """
         values = {
             "model_name": facts.ref.name,
             "version": facts.ref.version,
@@ -80,7 +61,11 @@ class ModelRepository:
             "created_at": facts.created_at,
             "created_by": facts.created_by,
         }
-        self._put(ModelVersionRow, values, overwrite=overwrite)
+        if not overwrite:
+            return claim_row(self._session, ModelVersionRow, values)
+
+        put_row(self._session, ModelVersionRow, values)
+        return True
 
     def versions(self, name: str | None = None) -> list[VersionFacts]:
         """Return the versions of one model or of all, in order, without those that were deleted."""
@@ -93,50 +78,25 @@ class ModelRepository:
             query = query.where(ModelVersionRow.model_name == name)
         return [_version_facts(row) for row in self._session.scalars(query)]
 
-    def aliases(self, name: str | None = None) -> list[AliasFacts]:
-        """Return the aliases of one model or of all, in order."""
-        query = select(AliasRow).order_by(AliasRow.model_name, AliasRow.alias)
-        if name is not None:
-            query = query.where(AliasRow.model_name == name)
-        return [
-            AliasFacts(
-                model_name=row.model_name,
-                alias=row.alias,
-                version=row.version,
-                previous_version=row.previous_version,
-            )
-            for row in self._session.scalars(query)
+    def lock(self, name: str) -> list[VersionFacts]:
+        """Return the versions of a model, and let nobody else change what points at them until the unit ends."""
+        query = select(ModelVersionRow.version).where(ModelVersionRow.model_name == name)
+        # In order, so that two who lock wait for each other only. SQLite has locked all since the unit began.
+        self._session.execute(query.order_by(ModelVersionRow.version).with_for_update())
+        return self.versions(name)
+
+    def uses(self, ref: ModelRef) -> list[str]:
+        """Name what points at a version, in words: aliases, variants of the route, a pin. Lock the model before."""
+        aliases = [
+            facts.alias for facts in AliasRepository(self._session).all(ref.name) if facts.version == ref.version
         ]
-
-    def routes(self) -> list[RouteFacts]:
-        """Return the routes of all models."""
-        return [
-            RouteFacts(
-                model_name=row.model_name,
-                revision=row.revision,
-                document=row.document,
-                buckets=row.buckets,
-                updated_at=row.updated_at,
-                updated_by=row.updated_by,
-            )
-            for row in self._session.scalars(select(RouteRow).order_by(RouteRow.model_name))
-        ]
-
-    def set_alias(self, ref: ModelRef, alias: str, *, by: str, at: datetime) -> None:
-        """Point an alias at a version, wherever it pointed before.
-
-        :raises VersionNotFound: when the version is not recorded.
-        """
-        self._row(ref)
-        self._put(AliasRow, _alias_values(ref, alias, by, at), overwrite=True)
-
-    def claim_alias(self, ref: ModelRef, alias: str, *, by: str, at: datetime) -> None:
-        """Point an alias at a version unless it points somewhere already.
-
-        :raises VersionNotFound: when the version is not recorded.
-        """
-        self._row(ref)
-        self._put(AliasRow, _alias_values(ref, alias, by, at), overwrite=False)
+        route = RouteRepository(self._session).find(ref.name)
+        uses = [f"the alias '{alias}' points at it" for alias in aliases]
+        if route is not None and ref.version in route.versions:
+            uses.append("the model's route names it")
+        if self._row(ref).is_pinned:
+            uses.append("it is pinned")
+        return uses
 
     def set_pinned(self, ref: ModelRef, is_pinned: bool) -> None:
         """Pin a version, so that it stays loaded, or let it go.
@@ -152,23 +112,6 @@ class ModelRepository:
             raise VersionNotFound(ref.name, str(ref.version))
 
         return row
-
-    def _put(self, row_class: type[Base], values: dict[str, Any], *, overwrite: bool) -> None:
-        """Insert a row, in one statement whatever others insert meanwhile."""
-        is_sqlite = self._session.get_bind().dialect.name == "sqlite"
-        statement = sqlite.insert(row_class) if is_sqlite else postgresql.insert(row_class)
-        statement = statement.values(values)
-        if overwrite:
-            keys = [column.name for column in row_class.__table__.primary_key]
-            changes = {name: value for name, value in values.items() if name not in keys}
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-        else:
-            statement = statement.on_conflict_do_nothing()
-        self._session.execute(statement)
-
-
-def _alias_values(ref: ModelRef, alias: str, by: str, at: datetime) -> dict[str, Any]:
-    return {"model_name": ref.name, "alias": alias, "version": ref.version, "updated_at": at, "updated_by": by}
 
 
 def _version_facts(row: ModelVersionRow) -> VersionFacts:

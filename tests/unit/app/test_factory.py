@@ -7,7 +7,7 @@ import pytest
 from app.db.migrate import upgrade
 from app.factory import create_app, make_services
 from app.infra.redis import make_redis
-from app.services.releases import CATALOG_CHANNEL
+from app.services.catalog import CATALOG_CHANNEL
 from app.settings import SettingsError
 from app.web.extensions import services_of
 from tests.factories.redis_server import running_redis

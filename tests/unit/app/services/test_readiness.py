@@ -11,8 +11,8 @@ from app.db.session import Database
 from app.errors import DatabaseUnavailable
 from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot
 from app.inference.messages import RunnerState
+from app.services.catalog import Catalog, CatalogModel
 from app.services.readiness import READY, PartState, ReadinessService, database_check, directory_check, models_check
-from app.services.releases import Catalog, CatalogModel
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import catalog_with, make_facts
 from tests.fakes.inference import make_record

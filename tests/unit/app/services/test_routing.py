@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.errors import DatabaseUnavailable, ModelNotFound, VersionNotFound
-from app.services.releases import Catalog
+from app.services.catalog import Catalog
 from app.services.routing import Router
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import catalog_with

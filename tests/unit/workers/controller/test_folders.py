@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from app.errors import StoreUnreachable
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore
 from workers.controller.folders import VersionFolders

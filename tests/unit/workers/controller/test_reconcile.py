@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.inference.messages import RunnerState
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 from workers.controller.reconcile import DRAIN_MARGIN_S, Limits, Plan, RunnerView, plan
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 from tests.fakes.clock import FakeClock
 from workers.controller.restarts import LONGEST_DELAY_S, STABLE_S, Restarts

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from app.db.repositories.models import AliasFacts, ModelRepository, VersionFacts
+from app.db.repositories.aliases import AliasRepository
+from app.db.repositories.models import ModelRepository, VersionFacts
+from app.db.repositories.routes import RouteRepository
 from app.db.session import Database
 from app.errors import VersionNotFound
 from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
+from tests.factories.routes import make_route
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE = ModelRef("tiny", 1)
@@ -45,10 +48,6 @@ def facts(ref: ModelRef = ONE, **changes: Any) -> VersionFacts:
     return VersionFacts(**{**fields, **changes})
 
 
-def alias_facts(alias: str, version: int) -> AliasFacts:
-    return AliasFacts(model_name="tiny", alias=alias, version=version)
-
-
 def test_versions_come_back_in_order(repository: ModelRepository) -> None:
     for ref in (TWO, ModelRef("other", 1), ONE):
         repository.add_version(facts(ref))
@@ -79,25 +78,6 @@ def test_adding_again_keeps_what_is_there_if_told(repository: ModelRepository) -
     assert repository.versions() == [facts(is_pinned=True)]
 
 
-def test_an_alias_moves(repository: ModelRepository) -> None:
-    repository.add_version(facts(ONE))
-    repository.add_version(facts(TWO))
-    repository.set_alias(ONE, "stable", by="test", at=NOW)
-    repository.set_alias(TWO, "stable", by="test", at=NOW)
-
-    assert repository.aliases("tiny") == [alias_facts("stable", 2)]
-    assert repository.aliases("other") == []
-
-
-def test_a_claim_never_moves_an_alias(repository: ModelRepository) -> None:
-    repository.add_version(facts(ONE))
-    repository.add_version(facts(TWO))
-    repository.claim_alias(ONE, "default", by="test", at=NOW)
-    repository.claim_alias(TWO, "default", by="test", at=NOW)
-
-    assert repository.aliases() == [alias_facts("default", 1)]
-
-
 def test_pins_are_kept(repository: ModelRepository) -> None:
     repository.add_version(facts(ONE))
     repository.add_version(facts(TWO))
@@ -108,12 +88,24 @@ def test_pins_are_kept(repository: ModelRepository) -> None:
     assert [found.is_pinned for found in repository.versions()] == [False, False]
 
 
-def test_nothing_points_at_a_version_that_is_not_there(repository: ModelRepository) -> None:
-    with pytest.raises(VersionNotFound):
-        repository.set_alias(ONE, "stable", by="test", at=NOW)
-    with pytest.raises(VersionNotFound):
-        repository.claim_alias(ONE, "default", by="test", at=NOW)
+def test_a_version_that_is_not_there_cannot_be_pinned(repository: ModelRepository) -> None:
     with pytest.raises(VersionNotFound):
         repository.set_pinned(ONE, True)
 
-    assert repository.aliases() == []
+
+def test_what_points_at_a_version_is_named(database: Database) -> None:
+    with database.write() as session:
+        repository = ModelRepository(session)
+        for ref in (ONE, TWO):
+            repository.add_version(facts(ref))
+        AliasRepository(session).claim(ONE, "stable", by="test", at=NOW)
+        RouteRepository(session).put(make_route({"control": 1, "new": "stable"}))
+        repository.set_pinned(ONE, True)
+
+        assert repository.lock("tiny") == repository.versions("tiny")
+        assert repository.uses(ONE) == [
+            "the alias 'stable' points at it",
+            "the model's route names it",
+            "it is pinned",
+        ]
+        assert repository.uses(TWO) == []

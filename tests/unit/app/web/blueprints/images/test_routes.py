@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.errors import ModelLoading, QueueFull
+from app.services.aliases import AliasMove
 from tests.factories.uploads import upload
 from tests.factories.versions import make_manifest
 from tests.factories.web import WebWorker
@@ -99,7 +100,7 @@ def test_caller_chooses_model_and_top_k(worker: WebWorker, client: FlaskClient, 
 
 def test_version_may_be_an_alias(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
     second = worker.publish()
-    worker.services.releases.set_alias(second, "next", by="test")
+    worker.services.aliases.set("digits", "next", AliasMove(version=str(second.version), by="test"))
     worker.services.routing.refresh()
 
     response = client.post(f"{PATH}?version=next", data=b"raw", headers=headers)

@@ -1,0 +1,114 @@
+"""The catalogue: all models with their versions, aliases and routes, as SQL had them at one moment."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from app.db.repositories.aliases import AliasFacts, AliasRepository
+from app.db.repositories.models import ModelRepository, VersionFacts
+from app.db.repositories.routes import RouteFacts, RouteRepository
+from app.errors import ModelNotFound, RedisUnavailable, VersionNotFound
+from model_store.model_ref import ModelRef
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ALIAS = "default"
+CATALOG_CHANNEL = "galley:catalog:changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesiredVersion:
+    """A version that should have runners, and the digest its manifest must have; these two tell versions apart."""
+
+    ref: ModelRef
+    digest: str
+    instances: int = field(default=1, compare=False)
+    is_pinned: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogModel:
+    """All versions of one model, and what points at them."""
+
+    name: str
+    aliases: dict[str, int]
+    versions: dict[int, VersionFacts]
+    previous: dict[str, int] = field(default_factory=dict)
+    """By alias, the version it pointed at before."""
+    route: RouteFacts | None = None
+
+    @property
+    def named(self) -> set[int]:
+        """The versions that an alias or the route names."""
+        return {*self.aliases.values(), *(self.route.versions if self.route else ())}
+
+    def resolve(self, version: str | None = None) -> VersionFacts:
+        """Return the version that a number or an alias means; None means the alias `default`.
+
+        :raises VersionNotFound: when there is none.
+        """
+        wanted = version or DEFAULT_ALIAS
+        numbers = self.aliases | {str(number): number for number in self.versions}
+        if wanted not in numbers:
+            raise VersionNotFound(self.name, wanted)
+
+        return self.versions[numbers[wanted]]
+
+
+Catalog = dict[str, CatalogModel]
+
+
+def read_catalog(session: Session) -> Catalog:
+    """Read the catalogue. The session should be a snapshot, so that nothing is half of a change."""
+    routes = {route.model_name: route for route in RouteRepository(session).all()}
+    catalog: Catalog = {}
+    for facts in ModelRepository(session).versions():
+        name = facts.ref.name
+        if name not in catalog:
+            catalog[name] = CatalogModel(name=name, aliases={}, versions={}, route=routes.get(name))
+        catalog[name].versions[facts.ref.version] = facts
+    for alias in AliasRepository(session).all():
+        _add_alias(catalog[alias.model_name], alias)
+    return catalog
+
+
+def locked_model(session: Session, name: str) -> CatalogModel:
+    """Read one model, and let nobody else change what points at its versions until the unit of work ends.
+
+    :raises ModelNotFound: when it has no version.
+    """
+    versions = ModelRepository(session).lock(name)
+    if not versions:
+        raise ModelNotFound(name)
+
+    route = RouteRepository(session).find(name)
+    model = CatalogModel(name=name, aliases={}, versions={facts.ref.version: facts for facts in versions}, route=route)
+    for alias in AliasRepository(session).all(name):
+        _add_alias(model, alias)
+    return model
+
+
+def desired_version(facts: VersionFacts) -> DesiredVersion:
+    """Return what the controller is to run for a version."""
+    return DesiredVersion(ref=facts.ref, digest=facts.digest, instances=facts.instances, is_pinned=facts.is_pinned)
+
+
+def no_notice() -> None:
+    """Tell nobody that the catalog changed."""
+
+
+def announce(notify: Callable[[], None]) -> None:
+    """Tell everybody that the catalog changed; without Redis they find out by themselves."""
+    try:
+        notify()
+    except RedisUnavailable as err:
+        # What was changed stands; readers of the catalog look again by themselves every second.
+        logger.warning("nobody was told that the catalog changed: %s", err.detail)
+
+
+def _add_alias(model: CatalogModel, facts: AliasFacts) -> None:
+    model.aliases[facts.alias] = facts.version
+    if facts.previous_version is not None:
+        model.previous[facts.alias] = facts.previous_version
