@@ -12,9 +12,12 @@ from app.services.catalog import CATALOG_CHANNEL
 from app.services.clients import ClientService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
+from app.services.readied_aliases import Readiness
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.routes import RouteService
 from app.services.routing import Router
+from app.services.statistics import StatisticsService
 from app.services.tokens import TokenService
 from app.settings import Settings, read_settings
 from app.web.extensions import Services
@@ -46,7 +49,10 @@ def make_services(settings: Settings) -> Services:
             redis_client.publish(CATALOG_CHANNEL, b"")
 
     releases = ReleaseService(database, store, notify=tell_catalog_changed)
-    router = Router(releases.catalog)
+    router = Router(
+        releases.catalog,
+        readiness=Readiness(is_ready=lambda ref: bool(directory.ready(ref)), want=directory.want),
+    )
     catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
     token_codec = JwtCodec(settings)
     tokens = TokenService(settings, database, token_codec, redis_client=redis_client)
@@ -59,6 +65,7 @@ def make_services(settings: Settings) -> Services:
         clients=ClientService(settings, database, redis_client),
         releases=releases,
         aliases=AliasService(database, notify=tell_catalog_changed),
+        routes=RouteService(database, notify=tell_catalog_changed),
         audit=AuditLog(database),
         routing=router,
         catalog=ModelCatalog(router, lambda: directory.snapshot, releases.manifest),
@@ -70,6 +77,7 @@ def make_services(settings: Settings) -> Services:
                 "models": models_check(lambda: router.catalog, lambda: directory.snapshot),
             }
         ),
+        statistics=StatisticsService(settings.metrics_dir / "runners"),
         inference=inference,
         listeners=(tokens, router, catalog_news, directory),
     )

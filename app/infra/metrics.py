@@ -1,11 +1,13 @@
 """Prometheus metrics across processes: each service writes to a folder of its own, one scrape reads them all.
 
 prometheus_client keeps one memory-mapped file per process and metric type (`counter_PID.db`). A dead process's
-counters are folded into `counter_folded.db`, so that totals never fall and files never pile up.
+counters are folded into `counter_folded.db`, so that totals never fall and files never pile up. Gauges of mode `max`
+last as well: what they say is the highest value there ever was.
 """
 
 import fcntl
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -16,8 +18,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# The types whose values of many processes add up. Gauges say how a living process is, and go with it.
-ADDITIVE = ("counter", "histogram", "summary")
+# How the values that outlive their process come together. Other gauges say how a living process is, and go with it.
+LASTING: Mapping[str, Callable[[float, float], float]] = {
+    "counter": operator.add,
+    "histogram": operator.add,
+    "summary": operator.add,
+    "gauge_max": max,
+}
 
 PROBLEMS = Counter("galley_problems", "Failures answered to clients, by their code.", ["code"])
 
@@ -36,11 +43,16 @@ def collect(metrics_dir: Path, own: CollectorRegistry = REGISTRY) -> bytes:
     return generate_latest(registry)
 
 
+def merge_folder(directory: Path) -> list[Metric]:
+    """Return the metrics of one service, summed over its processes; none before it has written any."""
+    return list(_merged([directory])) if directory.is_dir() else []
+
+
 def fold_dead_process(directory: Path, pid: int) -> None:
-    """Add a dead process's counters and histograms to the folded files of `directory`, and drop its gauges."""
+    """Fold a dead process's counters, histograms and highest values into files of their own; drop its other gauges."""
     with _locked(directory, fcntl.LOCK_EX):
-        for kind in ADDITIVE:
-            _fold(directory / f"{kind}_{pid}.db", directory / f"{kind}_folded.db")
+        for kind, combine in LASTING.items():
+            _fold(directory / f"{kind}_{pid}.db", directory / f"{kind}_folded.db", combine)
         for gauge in directory.glob(f"gauge_*_{pid}.db"):
             gauge.unlink()
 
@@ -60,13 +72,17 @@ class _FolderCollector(Collector):
         self._folders = sorted(path for path in metrics_dir.iterdir() if path.is_dir())
 
     def collect(self) -> Iterable[Metric]:
-        with ExitStack() as locks:
-            for folder in self._folders:
-                locks.enter_context(_locked(folder, fcntl.LOCK_SH))
-            # Empty for a moment at its birth, and for ever where its process was killed in that moment.
-            files = [str(path) for folder in self._folders for path in folder.glob("*.db") if path.stat().st_size]
-            merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
-            return merged
+        return _merged(self._folders)
+
+
+def _merged(folders: Sequence[Path]) -> Iterable[Metric]:
+    with ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(_locked(folder, fcntl.LOCK_SH))
+        # Empty for a moment at its birth, and for ever where its process was killed in that moment.
+        files = [str(path) for folder in folders for path in folder.glob("*.db") if path.stat().st_size]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
+        return merged
 
 
 @contextmanager
@@ -77,7 +93,7 @@ def _locked(directory: Path, operation: int) -> Iterator[None]:
         yield
 
 
-def _fold(dead: Path, folded: Path) -> None:
+def _fold(dead: Path, folded: Path, combine: Callable[[float, float], float]) -> None:
     if not dead.exists():
         return
     if dead.stat().st_size == 0:
@@ -88,7 +104,7 @@ def _fold(dead: Path, folded: Path) -> None:
     try:
         for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(dead)):
             before, _ = total.read_value(key)
-            total.write_value(key, before + value, timestamp)
+            total.write_value(key, combine(before, value), timestamp)
     finally:
         total.close()
     with suppress(FileNotFoundError):

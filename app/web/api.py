@@ -18,14 +18,15 @@ from app.errors import GalleyError, InvalidFields, UnavailableError
 from app.services.scopes import Scope
 from app.web.error_handlers import answer_http_exception, is_told, status_of
 from app.web.problems import PROBLEM_JSON
-from app.web.schemas import ProblemSchema
+from app.web.schemas import ProblemSchema, V2FailureSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 DESCRIPTION = """\
 Galley serves TorchScript models. Get a token from `POST /auth/token` (the *Authorize* button does it for you), then
 send it as `Authorization: Bearer …`. Every failure is `application/problem+json` (RFC 9457): programs decide by its
-`code` and `retryable`, people read its `detail`.
+`code` and `retryable`, people read its `detail`. Under `/v2` it is `{"error","code","request_id","retryable"}` instead,
+as clients of the Open Inference Protocol expect it.
 
 Every answer carries `X-Request-ID`: the caller's, if it sent a sane one. Limited routes say where the caller stands:
 `X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset`, in seconds since 1970.
@@ -51,9 +52,11 @@ class GalleyApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Describe every failure once, and the answers that flask-smorest refers to by the names of statuses."""
         components = self.spec.components
         components.schema("Problem", schema=ProblemSchema)
+        components.schema("V2Failure", schema=V2FailureSchema)
         told = [error for error in error_classes() if is_told(error) or error is GalleyError]
         for error in told:
             components.example(error.code, {"value": example_of(error)})
+            components.example(f"v2_{error.code}", {"value": v2_example_of(error)})
         for status in HTTPStatus:
             is_rejection = status == status_of(InvalidFields)
             answer = answer_of(InvalidFields) if is_rejection else {"description": status.phrase}
@@ -154,6 +157,12 @@ def example_of(error: type[GalleyError]) -> dict[str, Any]:
         "request_id": "4f1c2d7e9a0b4c5d8e6f7a8b9c0d1e2f",
         "retryable": error.is_retryable,
     }
+
+
+def v2_example_of(error: type[GalleyError]) -> dict[str, Any]:
+    """Return the same failure as /v2 answers it."""
+    problem = example_of(error)
+    return {"error": problem["detail"], **{member: problem[member] for member in ("code", "request_id", "retryable")}}
 
 
 def _header(kind: str, description: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
 from app.services.readiness import ReadinessService
 from app.services.releases import ReleaseService
+from app.services.routes import RouteService
 from app.services.routing import Router
+from app.services.statistics import StatisticsService
 from app.services.tokens import TokenService
 from app.settings import Settings
 from app.web.token_codec import JwtCodec
@@ -47,11 +49,13 @@ class Services:
     clients: ClientService
     releases: ReleaseService
     aliases: AliasService
+    routes: RouteService
     audit: AuditLog
     routing: Router
     catalog: ModelCatalog
     predictions: PredictionService
     readiness: ReadinessService
+    statistics: StatisticsService
     inference: InferenceClient
     listeners: Sequence[Listener]
     """What `start` starts, in this order, and `close` stops."""

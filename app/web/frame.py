@@ -13,6 +13,7 @@ from app.web.blueprints.clients.routes import blp as clients
 from app.web.blueprints.health.routes import blp as health
 from app.web.blueprints.images.routes import blp as images
 from app.web.blueprints.models.routes import blp as models
+from app.web.blueprints.oip.routes import BLUEPRINTS as OIP_BLUEPRINTS
 from app.web.body import init_body
 from app.web.cli import init_cli
 from app.web.docs import init_docs
@@ -23,7 +24,7 @@ from app.web.limits import init_limits
 from app.web.metrics import init_metrics
 from app.web.request_context import init_request_context
 
-BLUEPRINTS = (health, auth, clients, images, models)
+BLUEPRINTS = (health, auth, clients, images, models, *OIP_BLUEPRINTS)
 
 EXPOSED_HEADERS = (
     "Location", "Retry-After", "X-Request-ID", "X-Cache", "X-Model-Name", "X-Model-Version", "X-Variant",

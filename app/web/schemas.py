@@ -25,6 +25,15 @@ class ProblemSchema(Schema):
     )
 
 
+class V2FailureSchema(Schema):
+    """A failure under /v2, in the form of the Open Inference Protocol. Documentation only."""
+
+    error = fields.String(required=True, metadata=described("What went wrong this time, for people."))
+    code = fields.String(required=True, metadata=described("The kind of failure, for programs. Never changes."))
+    request_id = fields.String(required=True, metadata=described("Finds the request in the server's log."))
+    retryable = fields.Boolean(required=True, metadata=described("Whether sending the same again can succeed."))
+
+
 class AnsweringModelSchema(Schema):
     """Which model version answered, and the variant of its route if one chose."""
 

@@ -15,7 +15,9 @@ from tests.factories.web import WebWorker
 
 # What carries the description is not described.
 UNDESCRIBED = {"/openapi.json", "/docs", "/docs/<path:filename>", "/static/<path:filename>"}
-OPEN_TO_ANYONE = {"/health/live", "/health/ready", "/metrics", "/auth/token", "/auth/revoke"}
+OPEN_TO_ANYONE = {
+    "/health/live", "/health/ready", "/metrics", "/auth/token", "/auth/revoke", "/v2/health/live", "/v2/health/ready",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

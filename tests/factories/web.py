@@ -20,8 +20,10 @@ from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.routes import RouteService
 from app.services.routing import Router
 from app.services.scopes import ALL_SCOPES
+from app.services.statistics import StatisticsService
 from app.services.tokens import TokenService
 from app.web.extensions import Services
 from app.web.frame import build_frame
@@ -91,6 +93,7 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         clients=ClientService(settings, database),
         releases=releases,
         aliases=AliasService(database),
+        routes=RouteService(database),
         audit=AuditLog(database),
         routing=router,
         catalog=ModelCatalog(router, snapshot, releases.manifest),
@@ -102,6 +105,7 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
                 "models": models_check(lambda: router.catalog, snapshot),
             }
         ),
+        statistics=StatisticsService(settings.metrics_dir / "runners"),
         inference=client,
         listeners=(),
     )
