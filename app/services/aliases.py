@@ -8,11 +8,10 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.db.repositories.aliases import AliasChange, AliasFacts, AliasRepository
-from app.db.repositories.models import ModelRepository
 from app.db.session import Database
-from app.errors import AliasInUse, AliasMoved, AliasNotFound, InvalidFields, ModelNotFound
+from app.errors import AliasInUse, AliasMoved, AliasNotFound, InvalidFields
 from app.services.audit import AuditLog
-from app.services.catalog import DEFAULT_ALIAS, CatalogModel, announce, locked_model, no_notice
+from app.services.catalog import DEFAULT_ALIAS, CatalogModel, announce, locked_model, no_notice, read_model
 from model_store.model_ref import ModelRef, check_alias
 
 LONGEST_WHY: Final = 512
@@ -88,9 +87,7 @@ class AliasService:
         :raises ModelNotFound: when there is no such model.
         """
         with self._database.snapshot() as session:
-            if not ModelRepository(session).versions(name):
-                raise ModelNotFound(name)
-
+            read_model(session, name)
             return AliasRepository(session).all(name)
 
     def get(self, name: str, alias: str) -> AliasFacts:

@@ -6,6 +6,7 @@ and those that must grow take them: nobody else's callers move.
 
 import hashlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -73,6 +74,13 @@ class BucketTable:
     def of(cls, dealt: Deal) -> "BucketTable":
         """Make the table of what was dealt."""
         return cls(ends=list(accumulate(count for _, count in dealt)), names=[name for name, _ in dealt])
+
+    def counts(self) -> Counter[str]:
+        """Return how many buckets each variant has."""
+        counts: Counter[str] = Counter()
+        for name, start, end in zip(self.names, [0, *self.ends], self.ends, strict=False):
+            counts[name] += end - start
+        return counts
 
     def variant(self, bucket: int) -> str:
         """Return the variant that has a bucket."""

@@ -1,6 +1,7 @@
 """The catalogue: all models with their versions, aliases and routes, as SQL had them at one moment."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ALIAS = "default"
 CATALOG_CHANNEL = "galley:catalog:changed"
+# As versions are written: `02` is none. No alias looks like one.
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +53,12 @@ class CatalogModel:
         :raises VersionNotFound: when there is none.
         """
         wanted = version or DEFAULT_ALIAS
-        numbers = self.aliases | {str(number): number for number in self.versions}
-        if wanted not in numbers:
+        number = int(wanted) if _NUMBER.fullmatch(wanted) else self.aliases.get(wanted)
+        facts = self.versions.get(number) if number is not None else None
+        if facts is None:
             raise VersionNotFound(self.name, wanted)
 
-        return self.versions[numbers[wanted]]
+        return facts
 
 
 Catalog = dict[str, CatalogModel]
@@ -74,12 +78,12 @@ def read_catalog(session: Session) -> Catalog:
     return catalog
 
 
-def locked_model(session: Session, name: str) -> CatalogModel:
-    """Read one model, and let nobody else change what points at its versions until the unit of work ends.
+def read_model(session: Session, name: str) -> CatalogModel:
+    """Read one model. The session should be a snapshot, or have locked it.
 
     :raises ModelNotFound: when it has no version.
     """
-    versions = ModelRepository(session).lock(name)
+    versions = ModelRepository(session).versions(name)
     if not versions:
         raise ModelNotFound(name)
 
@@ -88,6 +92,15 @@ def locked_model(session: Session, name: str) -> CatalogModel:
     for alias in AliasRepository(session).all(name):
         _add_alias(model, alias)
     return model
+
+
+def locked_model(session: Session, name: str) -> CatalogModel:
+    """Read one model, and let nobody else change what points at its versions until the unit of work ends.
+
+    :raises ModelNotFound: when it has no version.
+    """
+    ModelRepository(session).lock(name)
+    return read_model(session, name)
 
 
 def desired_version(facts: VersionFacts) -> DesiredVersion:

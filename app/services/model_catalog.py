@@ -66,7 +66,7 @@ class ModelCatalog:
         :raises NotFoundError: when there is no such model or version.
         :raises StoreUnreachable: when the manifest cannot be read now.
         """
-        facts = self._router.resolve(name, version).facts
+        facts = self._router.find(name, version)
         return self._version_view(facts), self._manifest(facts.ref)
 
     def _view(self, model: CatalogModel) -> ModelView:

@@ -78,12 +78,11 @@ class ModelRepository:
             query = query.where(ModelVersionRow.model_name == name)
         return [_version_facts(row) for row in self._session.scalars(query)]
 
-    def lock(self, name: str) -> list[VersionFacts]:
-        """Return the versions of a model, and let nobody else change what points at them until the unit ends."""
+    def lock(self, name: str) -> None:
+        """Let nobody else change what points at a model's versions until the unit of work ends."""
         query = select(ModelVersionRow.version).where(ModelVersionRow.model_name == name)
         # In order, so that two who lock wait for each other only. SQLite has locked all since the unit began.
         self._session.execute(query.order_by(ModelVersionRow.version).with_for_update())
-        return self.versions(name)
 
     def uses(self, ref: ModelRef) -> list[str]:
         """Name what points at a version, in words: aliases, variants of the route, a pin. Lock the model before."""
