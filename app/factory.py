@@ -6,15 +6,20 @@ from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
 from app.infra.redis import Subscriber, make_redis, redis_errors
+from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
 from app.services.audit import AuditLog
 from app.services.catalog import CATALOG_CHANNEL
 from app.services.clients import ClientService
+from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
+from app.services.publishing import PublishingService
+from app.services.quarantine import quarantine_of
 from app.services.readied_aliases import Readiness
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
 from app.services.statistics import StatisticsService
@@ -54,6 +59,7 @@ def make_services(settings: Settings) -> Services:
         readiness=Readiness(is_ready=lambda ref: bool(directory.ready(ref)), want=directory.want),
     )
     catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
+    jobs = JobService(database, TaskQueue(settings).send)
     token_codec = JwtCodec(settings)
     tokens = TokenService(settings, database, token_codec, redis_client=redis_client)
     return Services(
@@ -67,6 +73,9 @@ def make_services(settings: Settings) -> Services:
         aliases=AliasService(database, notify=tell_catalog_changed),
         routes=RouteService(database, notify=tell_catalog_changed),
         audit=AuditLog(database),
+        jobs=jobs,
+        publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
+        retention=RetentionService(database, store, notify=tell_catalog_changed),
         routing=router,
         catalog=ModelCatalog(router, lambda: directory.snapshot, releases.manifest),
         predictions=PredictionService(router, inference),

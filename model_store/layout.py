@@ -7,6 +7,7 @@
              assets/…         whatever else the model's pipeline reads (optional)
              manifest.json    written last where folders cannot be renamed: what has it is published
              claim            only where folders cannot be renamed: who came first, and when
+             deleted          all that is left of a version that was deleted: its number stays taken
 
 No model name starts with a dot, so `.staging` meets none.
 """
@@ -20,6 +21,7 @@ from model_store.model_ref import ModelRef, check_file_name, check_model_name
 STAGING_FOLDER = ".staging"
 ASSETS_FOLDER = "assets"
 CLAIM_FILE = "claim"
+DELETED_FILE = "deleted"
 
 _VERSION = re.compile(r"[1-9][0-9]{0,9}")
 

@@ -92,6 +92,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `inputs` are in the order of forward's parameters, `outputs` in the order of what it returns.
     `measured` is filled by verification, `files` by the publisher: it covers every file but the manifest itself.
+    `job` is the id of the job that published the version: one that is run again finds by it what it did before.
     """
 
     inputs: list[TensorSpec] = field(default_factory=list)
@@ -109,6 +110,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: str = ""
+    job: str = ""
     measured: Measured | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
 
@@ -124,13 +126,13 @@ def decode_manifest(data: bytes) -> Manifest:
 def decode_draft(data: bytes) -> Manifest:
     """Read the manifest that somebody wrote for a version to be: inputs and outputs may be left out.
 
-    What only Galley can say (`measured`, `created_at`) is dropped, so that the manifest of a published version is a
-    good draft of the next. `files` stay: they are hashes that the files have to have.
+    What only Galley can say (`measured`, `created_at`, `job`) is dropped, so that the manifest of a published version
+    is a good draft of the next. `files` stay: they are hashes that the files have to have.
 
     :raises InvalidManifest: saying which field is wrong.
     """
     manifest = _decode(data)
-    return check_manifest(msgspec.structs.replace(manifest, measured=None, created_at=""))
+    return check_manifest(msgspec.structs.replace(manifest, measured=None, created_at="", job=""))
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

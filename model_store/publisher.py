@@ -31,7 +31,10 @@ Prove = Callable[[Path], Manifest | None]
 
 @dataclass(frozen=True, kw_only=True)
 class VersionDraft:
-    """What is to become a version. `assets` maps names under `assets/` to files; version None takes the next one."""
+    """What is to become a version. `assets` maps names under `assets/` to files; version None takes the next one.
+
+    `job` is the id of the job that publishes it, if one does.
+    """
 
     name: str
     version: int | None
@@ -39,6 +42,7 @@ class VersionDraft:
     artifact: Path
     samples: bytes | None = None
     assets: dict[str, Path] = field(default_factory=dict)
+    job: str = ""
 
 
 def publish(store: ModelStore, draft: VersionDraft, *, prove: Prove) -> ModelRef:
@@ -58,7 +62,7 @@ def publish(store: ModelStore, draft: VersionDraft, *, prove: Prove) -> ModelRef
             manifest = _stage(folder, draft, ref)
         proven = prove(folder)
         if proven is not None:
-            manifest = _stamp(proven, ref, manifest.files)
+            manifest = _stamp(msgspec.structs.replace(proven, job=draft.job), ref, manifest.files)
         check_complete(manifest)
         with store.reaching():
             return _commit_first_free(store, folder, manifest, is_fixed=draft.version is not None)
@@ -102,7 +106,7 @@ def _stage(folder: Path, draft: VersionDraft, ref: ModelRef) -> Manifest:
         files[path] = _copy_file(source, folder / path)
     _check_files(draft.manifest.files, files)
 
-    manifest = _stamp(draft.manifest, ref, files)
+    manifest = _stamp(msgspec.structs.replace(draft.manifest, job=draft.job), ref, files)
     replace_bytes(folder / MANIFEST_FILE, encode_manifest(manifest))
     return manifest
 

@@ -14,6 +14,7 @@ from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreac
 from model_store.files import copy_hashed, hash_stream, move_folder, replace_bytes, staging_folder, sync_tree
 from model_store.layout import (
     CLAIM_FILE,
+    DELETED_FILE,
     STAGING_FOLDER,
     is_model_name,
     manifest_path,
@@ -57,14 +58,23 @@ class ModelStore:
         """Return all published versions, in order."""
         return [ref for ref in self._all_taken() if self._is_published(ref)]
 
+    def refs_of(self, name: str) -> list[ModelRef]:
+        """Return the published versions of a model, in order."""
+        return [ref for ref in self.taken(name) if self._is_published(ref)]
+
     def unfinished(self) -> list[ModelRef]:
-        """Return the versions whose folder is there without a manifest, in order."""
-        return [ref for ref in self._all_taken() if not self._is_published(ref)]
+        """Return the versions whose folder is there without a manifest, in order; deleted ones are finished."""
+        without = (ref for ref in self._all_taken() if not self._is_published(ref))
+        return [ref for ref in without if DELETED_FILE not in self.entries(ref)]
 
     def taken(self, name: str) -> list[ModelRef]:
-        """Return the versions of a model whose numbers are taken, published or about to be, in order."""
+        """Return the versions of a model whose numbers are taken: published, about to be, or deleted; in order."""
         entries = self._entries(check_model_name(name))
         return sorted(ref for ref in (parse_version(name, entry) for entry in entries) if ref is not None)
+
+    def entries(self, ref: ModelRef) -> frozenset[str]:
+        """Return the names of the files and folders in a version's folder; none when there is no such folder."""
+        return frozenset(self._entries(version_path(ref)))
 
     def manifest(self, ref: ModelRef) -> Manifest:
         """Return the manifest of a version.

@@ -6,9 +6,14 @@ import redis
 
 from app.db.session import Database
 from app.infra.redis import make_redis, redis_errors
+from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
 from app.services.catalog import CATALOG_CHANNEL
+from app.services.jobs import JobService
+from app.services.publishing import PublishingService
+from app.services.quarantine import quarantine_of
 from app.services.releases import ReleaseService
+from app.services.retention import RetentionService
 from app.settings import Settings
 from model_store.reader import ModelStore, open_store
 
@@ -23,6 +28,9 @@ class WorkerParts:
     store: ModelStore
     releases: ReleaseService
     aliases: AliasService
+    jobs: JobService
+    publishing: PublishingService
+    retention: RetentionService
 
     def close(self) -> None:
         """Give back all connections."""
@@ -40,6 +48,7 @@ def assemble(settings: Settings) -> WorkerParts:
         with redis_errors():
             client.publish(CATALOG_CHANNEL, b"")
 
+    jobs = JobService(database, TaskQueue(settings).send)
     return WorkerParts(
         settings=settings,
         database=database,
@@ -47,4 +56,7 @@ def assemble(settings: Settings) -> WorkerParts:
         store=store,
         releases=ReleaseService(database, store, notify=announce),
         aliases=AliasService(database, notify=announce),
+        jobs=jobs,
+        publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
+        retention=RetentionService(database, store, notify=announce),
     )

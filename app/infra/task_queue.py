@@ -43,7 +43,3 @@ class TaskQueue:
                 )
         except OperationalError as err:
             raise RedisUnavailable("The broker of tasks does not answer; try again shortly.") from err
-
-    def close(self) -> None:
-        """Forget the application's pools."""
-        self._celery.close()

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.db.repositories.models import ModelRepository, VersionFacts
+from app.db.repositories.removals import RemovalRepository
 from app.db.session import Database
 from app.errors import DigestMismatch, ModelNotFound
 from app.services.aliases import claim_alias, point_alias
@@ -58,23 +59,28 @@ class ReleaseService:
         # Before the store takes a version that SQL, if it is away or was never migrated, could not record.
         self.catalog()
         ref = publish(self._store, draft, prove=prove)
-        facts = self._read_facts(ref, by=by, is_pinned=pin)
-        with self._database.write() as session:
-            repository = ModelRepository(session)
-            repository.add_version(facts)
-            repository.lock(ref.name)
-            _record(session, "version.release", facts)
-            claim_alias(session, ref, DEFAULT_ALIAS, by=by, why=FIRST_VERSION)
-            if alias is not None:
-                point_alias(session, ref, alias, by=by, why="named when it was released")
-        announce(self._notify)
-        logger.info("released %s", ref)
+        self._enter(ref, by=by, alias=alias, pin=pin)
         return ref
+
+    def resume(self, job: str, name: str, *, by: str, alias: str | None = None, pin: bool = False) -> ModelRef | None:
+        """Return the version that a job published before its worker was lost, None if it did not come so far.
+
+        Where that worker was lost before it recorded the version, it is recorded now.
+        """
+        for ref in reversed(self._store.refs_of(name)):
+            if self._store.manifest(ref).job == job:
+                if ref.version not in self._numbers(name):
+                    self._enter(ref, by=by, alias=alias, pin=pin)
+                return ref
+
+        return None
 
     def adopt_store(self, *, by: str = "store") -> list[ModelRef]:
         """Record the versions that the store has and SQL does not; return them."""
         with self._database.read() as session:
+            # Deleted ones are known too: their files may still be on their way out.
             known = {facts.ref for facts in ModelRepository(session).versions()}
+            known.update(RemovalRepository(session).deleted())
         adopted = [ref for ref in self._store.refs() if ref not in known]
         if not adopted:
             return []
@@ -140,6 +146,23 @@ class ReleaseService:
             raise DigestMismatch(manifest_path(facts.ref))
 
         self._store.verify(facts.ref)
+
+    def _numbers(self, name: str) -> dict[int, bool]:
+        with self._database.read() as session:
+            return RemovalRepository(session).numbers(name)
+
+    def _enter(self, ref: ModelRef, *, by: str, alias: str | None, pin: bool) -> None:
+        facts = self._read_facts(ref, by=by, is_pinned=pin)
+        with self._database.write() as session:
+            repository = ModelRepository(session)
+            repository.add_version(facts)
+            repository.lock(ref.name)
+            _record(session, "version.release", facts)
+            claim_alias(session, ref, DEFAULT_ALIAS, by=by, why=FIRST_VERSION)
+            if alias is not None:
+                point_alias(session, ref, alias, by=by, why="named when it was released")
+        announce(self._notify)
+        logger.info("released %s", ref)
 
     def _read_facts(self, ref: ModelRef, *, by: str, is_pinned: bool = False) -> VersionFacts:
         manifest = self._store.manifest(ref)

@@ -1,7 +1,8 @@
 """Request bodies: refused by their announced size, read within a time, never held by a slow sender."""
 
+import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from typing import IO, Any, Final, NoReturn, Protocol, TypeVar
@@ -9,6 +10,7 @@ from typing import IO, Any, Final, NoReturn, Protocol, TypeVar
 import gevent
 from flask import Flask, Request, request
 from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.formparser import FormDataParser
 
 from app.errors import BodyTimeout, BodyTooLarge, EmptyBody, InvalidFields, TooManyImages, UnreadableBody
@@ -30,7 +32,15 @@ IMAGE_PART = "image"
 BODY_PROBLEMS: Final = (UnreadableBody, BodyTimeout, BodyTooLarge)
 """What any route may answer that reads a body."""
 
-_UPLOADS = "_galley_uploads"
+_SIZE = "_galley_body_size"
+
+
+class BodySize(enum.Enum):
+    """How large a body a view reads, and so how long it may take to arrive."""
+
+    SMALL = "small"
+    UPLOAD = "upload"
+    ARTIFACT = "artifact"
 
 
 class Readable(Protocol):
@@ -119,23 +129,46 @@ def init_body(app: Flask, settings: Settings) -> None:
     """Bound the size and the arrival time of all request bodies of `app`."""
     app.request_class = GalleyRequest
 
+    limits = {
+        BodySize.SMALL: (min(settings.max_body_bytes, SMALL_BODY_BYTES), settings.body_timeout_s),
+        BodySize.UPLOAD: (settings.max_body_bytes, settings.body_timeout_s),
+        BodySize.ARTIFACT: (settings.max_artifact_bytes, settings.upload_timeout_s),
+    }
+
     def bound() -> None:
-        largest = settings.max_body_bytes
-        limit_bytes = largest if hasattr(current_view(), _UPLOADS) else min(largest, SMALL_BODY_BYTES)
+        limit_bytes, limit_s = limits[getattr(current_view(), _SIZE, BodySize.SMALL)]
         if (request.content_length or 0) > limit_bytes:
             raise BodyTooLarge(limit_bytes)
 
         request.environ["wsgi.input"] = BoundedStream(
-            request.environ["wsgi.input"], limit_bytes=limit_bytes, limit_s=settings.body_timeout_s
+            request.environ["wsgi.input"], limit_bytes=limit_bytes, limit_s=limit_s
         )
 
     app.before_request(bound)
 
 
 def takes_uploads(view: F) -> F:
-    """Let a view read bodies up to the largest there may be. Stand it above `blp.response` and its kin."""
-    setattr(view, _UPLOADS, True)
+    """Let a view read bodies up to `max_body_bytes`. Stand it above `blp.response` and its kin."""
+    setattr(view, _SIZE, BodySize.UPLOAD)
     return view
+
+
+def takes_artifacts(view: F) -> F:
+    """Let a view read bodies up to `max_artifact_bytes`, piece by piece. Stand it where `takes_uploads` stands."""
+    setattr(view, _SIZE, BodySize.ARTIFACT)
+    return view
+
+
+def body_pieces() -> Iterator[bytes]:
+    """Yield the body of the request as it arrives; what was yielded is not kept.
+
+    :raises InputError: when it is too large, too slow, malformed or broke off.
+    """
+    try:
+        while piece := request.stream.read(CHUNK_BYTES):
+            yield piece
+    except ClientDisconnected as err:
+        raise UnreadableBody("The request body broke off before its announced end.") from err
 
 
 def read_images(limit: int) -> list[bytes]:

@@ -12,10 +12,13 @@ from app.inference.client import InferenceClient
 from app.services.aliases import AliasService
 from app.services.audit import AuditLog
 from app.services.clients import ClientService
+from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
+from app.services.publishing import PublishingService
 from app.services.readiness import ReadinessService
 from app.services.releases import ReleaseService
+from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
 from app.services.statistics import StatisticsService
@@ -51,6 +54,9 @@ class Services:
     aliases: AliasService
     routes: RouteService
     audit: AuditLog
+    jobs: JobService
+    publishing: PublishingService
+    retention: RetentionService
     routing: Router
     catalog: ModelCatalog
     predictions: PredictionService

@@ -12,6 +12,9 @@ from app.web.blueprints.auth.routes import blp as auth
 from app.web.blueprints.clients.routes import blp as clients
 from app.web.blueprints.health.routes import blp as health
 from app.web.blueprints.images.routes import blp as images
+from app.web.blueprints.jobs.routes import blp as jobs
+from app.web.blueprints.models.publishing import blp as publishing
+from app.web.blueprints.models.retention import blp as retention
 from app.web.blueprints.models.routes import blp as models
 from app.web.blueprints.oip.routes import BLUEPRINTS as OIP_BLUEPRINTS
 from app.web.body import init_body
@@ -24,7 +27,7 @@ from app.web.limits import init_limits
 from app.web.metrics import init_metrics
 from app.web.request_context import init_request_context
 
-BLUEPRINTS = (health, auth, clients, images, models, *OIP_BLUEPRINTS)
+BLUEPRINTS = (health, auth, clients, images, models, publishing, retention, jobs, *OIP_BLUEPRINTS)
 
 EXPOSED_HEADERS = (
     "Location", "Retry-After", "X-Request-ID", "X-Cache", "X-Model-Name", "X-Model-Version", "X-Variant",

@@ -1,7 +1,7 @@
 """A web worker in a folder of its own: real SQLite, store, tokens and routing; a fake in place of runners."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,13 +13,18 @@ from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory import DirectorySnapshot
 from app.infra.redis import make_redis
+from app.infra.task_names import TaskName
 from app.services.aliases import AliasService
 from app.services.audit import AuditLog
 from app.services.clients import ClientDraft, ClientService
+from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
 from app.services.prediction import PredictionService
+from app.services.publishing import PublishingService
+from app.services.quarantine import quarantine_of
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
 from app.services.scopes import ALL_SCOPES
@@ -43,6 +48,8 @@ class WebWorker:
     inference: FakeInferenceClient
     folder: Path
     snapshot: DirectorySnapshot
+    sent: list[tuple[TaskName, str]] = field(default_factory=list)
+    """The tasks that were queued: name and argument."""
 
     def publish(self, **changes: Any) -> ModelRef:
         """Publish a version of arbitrary bytes, by default of the model `digits`, and have a READY runner for it."""
@@ -76,10 +83,14 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
     upgrade(settings.database_url)
     database, token_codec = Database(settings.database_url), JwtCodec(settings)
     redis_client = make_redis(settings)
-    releases = ReleaseService(database, make_store(folder))
+    store = make_store(folder)
+    releases = ReleaseService(database, store)
     router = Router(releases.catalog)
     inference = FakeInferenceClient()
     client = client or cast(InferenceClient, inference)
+
+    sent: list[tuple[TaskName, str]] = []
+    jobs = JobService(database, lambda task, job_id: sent.append((task, job_id)))
 
     def snapshot() -> DirectorySnapshot:
         return worker.snapshot
@@ -95,6 +106,9 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         aliases=AliasService(database),
         routes=RouteService(database),
         audit=AuditLog(database),
+        jobs=jobs,
+        publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
+        retention=RetentionService(database, store),
         routing=router,
         catalog=ModelCatalog(router, snapshot, releases.manifest),
         predictions=PredictionService(router, client),
@@ -116,5 +130,6 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         inference=inference,
         folder=folder,
         snapshot=DirectorySnapshot(published_at=time.time(), controller_pid=1),
+        sent=sent,
     )
     return worker
