@@ -11,7 +11,7 @@ from pathlib import Path
 from app.settings import Settings
 from deploy.stack.errors import CannotStart
 
-SERVICES = ("web", "runners", "celery")
+SERVICES = ("web", "controller", "runners", "celery")
 
 
 def make_folders(settings: Settings) -> None:

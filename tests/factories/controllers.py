@@ -50,11 +50,12 @@ class ControllerStage:
             "REDIS_URL": server.url,
             "JWT_SECRET": TEST_SECRET,
             "HEARTBEAT_S": "0.2",
-            "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir / "runners"),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.settings.metrics_dir / "controller"),
             **{name.upper(): str(value) for name, value in changes.items()},
         }
         self._controller: subprocess.Popen[bytes] | None = None
-        (self.settings.metrics_dir / "runners").mkdir(parents=True)
+        for service in ("controller", "runners"):
+            (self.settings.metrics_dir / service).mkdir(parents=True)
         upgrade(self.settings.database_url)
         self.directory.start()
 

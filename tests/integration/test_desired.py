@@ -60,11 +60,12 @@ def make_desired(
 
 def refs(desired: DesiredVersions) -> list[ModelRef]:
     desired.refresh()
-    return [version.ref for version in desired.versions or ()]
+    assert desired.wishes is not None
+    return [version.ref for version in desired.wishes.versions]
 
 
 def test_nothing_is_known_before_the_first_reading(desired: DesiredVersions) -> None:
-    assert desired.versions is None
+    assert desired.wishes is None
     assert refs(desired) == []
 
 
@@ -122,7 +123,6 @@ def test_versions_are_kept_while_sql_is_away(parts: WorkerParts, release: Callab
     first = release()
     releases = mock.create_autospec(ReleaseService, instance=True)
     releases.catalog.side_effect = [parts.releases.catalog(), DatabaseUnavailable("The database is away.")]
-    releases.desired.side_effect = [parts.releases.desired()]
     desired = make_desired(parts, releases, on_change=lambda: None)
 
     assert refs(desired) == [first]

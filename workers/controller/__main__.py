@@ -11,6 +11,7 @@ from typing import TextIO
 from setproctitle import setproctitle
 
 from app.infra.log_setup import setup_logging
+from app.infra.metrics import fold_dead_processes
 from app.settings import Settings, SettingsError, read_settings
 from workers.bootstrap import assemble
 from workers.controller.controller import Controller
@@ -41,6 +42,8 @@ def main() -> int:
 def serve(settings: Settings) -> None:
     """Run a controller until a signal ends it."""
     parts = assemble(settings)
+    # What a predecessor that was killed could not do.
+    fold_dead_processes(settings.metrics_dir / "controller")
     controller = Controller(parts)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -3,12 +3,12 @@
 import logging
 import os
 import time
+from collections.abc import Callable
+from functools import cache
 
 import zmq
 
 from app.errors import NotFoundError, StoreError
-from app.inference.directory import DirectorySnapshot, RunnerRecord
-from app.inference.directory_publisher import DirectoryPublisher
 from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
 from workers.bootstrap import WorkerParts
@@ -16,10 +16,15 @@ from workers.controller import forkserver
 from workers.controller.desired import DesiredVersions
 from workers.controller.fleet import Fleet
 from workers.controller.folders import VersionFolders
-from workers.controller.reconcile import SERVING, Limits, plan
+from workers.controller.ledger import Ledger
+from workers.controller.metrics import EVICTIONS, FAILURES, LOAD_SECONDS, STARTS, ControllerMetrics, labels
+from workers.controller.notices import Notices, failed_records, held_back
+from workers.controller.reconcile import Plan, plan
 from workers.controller.restarts import Restarts
+from workers.controller.situation import Limits, Prospect, Situation
 from workers.controller.wake import WakeBell
-from workers.controller.watched_runner import HOST, EndedRunner
+from workers.controller.watched_runner import EndedRunner
+from workers.controller.wishes import Wishes
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +45,14 @@ class Controller:
             silence_s=settings.runner_silence_s,
             drain_s=settings.drain_s,
             load_s=settings.load_timeout_s,
+            budget_bytes=settings.memory_budget,
         )
         self._heartbeat_s = settings.heartbeat_s
         self._bell = WakeBell()
         self._fleet = Fleet(settings)
         self._restarts = Restarts()
+        self._ledger = Ledger(patience_s=settings.request_timeout_s)
+        self._plan = Plan()
         self._folders = VersionFolders(parts.store, slots=slots, on_ready=self._bell.ring)
         self._desired = DesiredVersions(
             parts.releases,
@@ -53,9 +61,9 @@ class Controller:
             wanted_s=settings.runner_idle_s,
             on_change=self._bell.ring,
         )
-        self._publisher = DirectoryPublisher(parts.redis)
-        self._published: list[RunnerRecord] = []
-        self._published_at = self._weighed_at = -WEIGH_EVERY_S
+        self._notices = Notices(parts.redis, heartbeat_s=settings.heartbeat_s)
+        self._metrics = ControllerMetrics(budget_bytes=settings.memory_budget)
+        self._weighed_at = -WEIGH_EVERY_S
         self._is_stopping = False
 
     def run(self) -> None:
@@ -78,7 +86,7 @@ class Controller:
     def _tick(self) -> None:
         """Notice what has happened, and let everyone know."""
         self._hear()
-        is_due = time.monotonic() - self._published_at >= self._heartbeat_s
+        is_due = self._notices.is_due
         self._fleet.ask(only_changing=not is_due)
         if time.monotonic() - self._weighed_at >= WEIGH_EVERY_S:
             self._fleet.weigh()
@@ -86,6 +94,7 @@ class Controller:
         self._publish(is_due=is_due)
         self._fleet.end_drained()
         if is_due:
+            self._metrics.show(self._fleet.view())
             # One that was killed is replaced now: a runner that dies next would wait for its imports.
             forkserver.warm_up()
 
@@ -93,32 +102,50 @@ class Controller:
         if self._desired.has_died:
             raise RuntimeError("The thread that reads what is desired has ended.")
 
-        desired = self._desired.versions
-        if desired is None:
+        wishes = self._desired.wishes
+        if wishes is None:
             return
 
-        self._restarts.keep(set(desired))
-        todo = plan(desired, self._fleet.view(), self._limits, may_start=self._restarts.may_start)
-        for version in todo.start:
+        self._restarts.keep(set(wishes.versions))
+        runners = self._fleet.view()
+        self._ledger.note_runners(runners)
+        self._plan = plan(
+            Situation(wishes=wishes, runners=runners, limits=self._limits, prospect=self._prospects(wishes))
+        )
+        for version in self._plan.start:
             self._start(version)
-        self._fleet.drain(todo.drain)
-        self._fleet.kill(todo.kill)
+        for version in self._plan.evicted:
+            EVICTIONS.labels(*labels(version.ref)).inc()
+        self._ledger.note_evicted(self._plan.evicted)
+        self._fleet.drain(self._plan.drain)
+        self._fleet.kill(self._plan.kill)
+
+    def _prospects(self, wishes: Wishes) -> Callable[[DesiredVersion], Prospect]:
+        @cache
+        def prospect(version: DesiredVersion) -> Prospect:
+            return self._ledger.prospect(version, wishes, may_start=self._restarts.may_start(version))
+
+        return prospect
 
     def _start(self, version: DesiredVersion) -> None:
         try:
             folder = self._folders.take(version)
             if folder is not None:
                 self._fleet.start(version, folder)
+                STARTS.labels(*labels(version.ref)).inc()
         except (StoreError, NotFoundError, OSError) as err:
             # OSError: a full disk or no more processes costs one start, not the watch over all others.
             reason = err.strerror or str(err) if isinstance(err, OSError) else err.detail
             self._restarts.note_end(version, reason, served_s=0.0)
+            FAILURES.labels(*labels(version.ref)).inc()
             logger.error("a runner of %s cannot be started: %s", version.ref, reason)
 
     def _hear(self) -> None:
         for runner in self._fleet.hear():
             logger.info("the runner of %s is %s", runner.note.desired.ref, runner.state)
             runner.weigh()
+            if runner.state is RunnerState.READY:
+                LOAD_SECONDS.labels(*labels(runner.note.desired.ref)).observe(runner.loaded_s)
             if runner.state is RunnerState.FAILED:
                 # It would stay a while to say why; that is known now.
                 self._note_end(runner.ended(runner.reason))
@@ -145,39 +172,16 @@ class Controller:
             logger.info("the runner of %s has drained", ended.version.ref)
             return
 
+        FAILURES.labels(*labels(ended.version.ref)).inc()
         failure = self._restarts.note_end(ended.version, ended.reason, served_s=ended.served_s)
         wait_s = max(0.0, failure.retry_at - time.monotonic())
         logger.error("a runner of %s failed: %s; trying again in %.1f s", ended.version.ref, ended.reason, wait_s)
 
     def _publish(self, *, is_due: bool) -> None:
-        """Publish at each heartbeat, and at once when a runner came, went or changed its state."""
-        records = [*self._fleet.records(), *self._failed_records()]
-        if not is_due and _outline(records) == _outline(self._published):
-            return
-
-        self._publisher.publish(
-            DirectorySnapshot(published_at=time.time(), controller_pid=os.getpid(), runners=records)
-        )
-        self._published = records
-        self._published_at = time.monotonic()
-
-    def _failed_records(self) -> list[RunnerRecord]:
-        """Tell of the desired versions that have no runner because the last one failed."""
-        serving = {runner.note.desired for runner in self._fleet if runner.state in SERVING}
-        return [
-            RunnerRecord(
-                name=version.ref.name,
-                version=version.ref.version,
-                digest=version.digest,
-                state=RunnerState.FAILED,
-                address="",
-                pid=0,
-                host=HOST,
-                reason=self._restarts.reason(version),
-            )
-            for version in self._desired.versions or ()
-            if version not in serving and not self._restarts.may_start(version)
-        ]
+        wishes = self._desired.wishes or Wishes()
+        records = self._fleet.records()
+        records += failed_records(wishes, self._plan, records, self._restarts)
+        self._notices.publish(records, held_back(wishes, self._plan, records, self._ledger), is_due=is_due)
 
     def _shut_down(self) -> None:
         """Drain everything, however long `drain_s` allows, and kill what is left."""
@@ -192,7 +196,3 @@ class Controller:
         self._folders.close()
         self._fleet.close()
         self._bell.close()
-
-
-def _outline(records: list[RunnerRecord]) -> list[tuple[str, RunnerState, str]]:
-    return [(record.address, record.state, record.reason) for record in records]

@@ -4,21 +4,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import cast
 
 import redis
 
 from app.errors import DatabaseUnavailable, InvalidName, RedisUnavailable
 from app.inference.directory import WANTED_CHANNEL, WANTED_KEY
 from app.infra.redis import Subscriber, redis_errors
-from app.services.catalog import CATALOG_CHANNEL, Catalog, DesiredVersion, desired_version
+from app.services.catalog import CATALOG_CHANNEL
 from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
+from workers.controller.wishes import Wishes, read_wishes
 
 logger = logging.getLogger(__name__)
 
 
 class DesiredVersions:
-    """Keeps `versions` up to date: at once when told of a change, else every `every_s`.
+    """Keeps `wishes` up to date: at once when told of a change, else every `every_s`.
 
     A thread of its own, because SQL may block for seconds while runners must be watched. `on_change` is called
     on that thread.
@@ -33,14 +35,14 @@ class DesiredVersions:
         wanted_s: float,
         on_change: Callable[[], None],
     ) -> None:
-        self.versions: list[DesiredVersion] | None = None
+        self.wishes: Wishes | None = None
         """None until SQL was read once: nothing may be ended before it is known what should run."""
         self._releases = releases
         self._client = client
         self._every_s = every_s
         self._wanted_s = wanted_s
         self._on_change = on_change
-        self._wanted: set[ModelRef] = set()
+        self._wanted_at: dict[ModelRef, float] = {}
         self._outages: set[str] = set()
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -77,27 +79,28 @@ class DesiredVersions:
     def refresh(self) -> None:
         """Read both sources once; one that is away keeps its last known part."""
         try:
-            self._wanted = self._read_wanted()
+            self._wanted_at = self._read_wanted()
             self._note("Redis", None)
         except RedisUnavailable as err:
             self._note("Redis", err.detail)
         try:
-            versions = _choose(self._releases.catalog(), self._releases.desired(), self._wanted)
+            wishes = read_wishes(self._releases.catalog(), self._wanted_at)
             self._note("SQL", None)
         except DatabaseUnavailable as err:
             self._note("SQL", err.detail)
             return
 
-        if versions != self.versions:
-            self.versions = versions
+        if not wishes.is_same(self.wishes):
+            self.wishes = wishes
             self._on_change()
 
-    def _read_wanted(self) -> set[ModelRef]:
+    def _read_wanted(self) -> dict[ModelRef, float]:
         oldest = time.time() - self._wanted_s
         with redis_errors():
             self._client.zremrangebyscore(WANTED_KEY, "-inf", oldest)
-            members = self._client.zrange(WANTED_KEY, 0, -1)
-        return {ref for ref in map(_parse, members) if ref is not None}
+            members = cast("list[tuple[bytes, float]]", self._client.zrange(WANTED_KEY, 0, -1, withscores=True))
+        wanted = {_parse(member): at for member, at in members}
+        return {ref: at for ref, at in wanted.items() if ref is not None}
 
     def _note(self, source: str, problem: str | None) -> None:
         if problem is not None and source not in self._outages:
@@ -107,19 +110,8 @@ class DesiredVersions:
         self._outages = self._outages | {source} if problem else self._outages - {source}
 
 
-def _choose(catalog: Catalog, named: list[DesiredVersion], wanted: set[ModelRef]) -> list[DesiredVersion]:
-    """Return the named versions, then those of the wanted ones that exist and are run online."""
-    extra = [
-        desired_version(facts)
-        for model in catalog.values()
-        for facts in model.versions.values()
-        if facts.ref in wanted and facts.is_wanted_online
-    ]
-    return list(dict.fromkeys([*named, *extra]))
-
-
-def _parse(member: object) -> ModelRef | None:
-    name, _, version = str(member, "utf-8", "replace").rpartition("/") if isinstance(member, bytes) else ("", "", "")
+def _parse(member: bytes) -> ModelRef | None:
+    name, _, version = member.decode("utf-8", "replace").rpartition("/")
     try:
         return ModelRef(name, int(version))
     except (InvalidName, ValueError):

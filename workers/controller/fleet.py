@@ -14,9 +14,9 @@ from app.infra.metrics import fold_dead_process
 from app.services.catalog import DesiredVersion
 from app.settings import Settings
 from workers.controller.contact import RunnerContact
-from workers.controller.reconcile import RunnerView
 from workers.controller.runner_files import RunnerFiles, RunnerNote
 from workers.controller.runner_process import RunnerProcess, read_start_ticks
+from workers.controller.situation import RunnerView
 from workers.controller.watched_runner import EndedRunner, WatchedRunner
 from workers.runner.process import RunnerSpec
 

@@ -1,90 +1,117 @@
-"""What to do so that what runs becomes what is desired: a pure function of both."""
+"""What to do so that what runs becomes what is desired: a pure function of the situation."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.inference.messages import RunnerState
-from app.services.releases import DesiredVersion
+from app.services.catalog import DesiredVersion
+from workers.controller.budget import Tenant, allot
+from workers.controller.situation import SERVING, RunnerView, Situation
 
-SERVING = (RunnerState.LOADING, RunnerState.READY)
 # A drained runner ends by itself within `drain_s`; the rest is for saying goodbye.
 DRAIN_MARGIN_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunnerView:
-    """What the plan looks at in one runner. All times are seconds up to now."""
-
-    version: DesiredVersion
-    address: str
-    state: RunnerState
-    silent_s: float = 0.0
-    """Since its last sign of life."""
-    idle_s: float = 0.0
-    """Since its last row."""
-    draining_s: float = 0.0
-    """Since it was told to drain."""
-    loading_s: float = 0.0
-    """Since it was born, while it is LOADING."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How patient the controller is, and how many versions it loads at a time."""
-
-    load_slots: int
-    idle_s: float
-    silence_s: float
-    drain_s: float
-    load_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Versions to start, and addresses of runners to drain and to kill."""
+    """Versions to start, one runner each; addresses of runners to drain and to kill; what gets none, and why."""
 
-    start: Sequence[DesiredVersion] = field(default_factory=tuple)
-    drain: Sequence[str] = field(default_factory=tuple)
-    kill: Sequence[str] = field(default_factory=tuple)
+    start: Sequence[DesiredVersion] = ()
+    drain: Sequence[str] = ()
+    kill: Sequence[str] = ()
+    evicted: Sequence[DesiredVersion] = ()
+    """Whose runners are drained for want of memory."""
+    held_back: Mapping[DesiredVersion, str] = field(default_factory=dict)
+    oversized: Mapping[DesiredVersion, str] = field(default_factory=dict)
 
 
-def plan(
-    desired: Collection[DesiredVersion],
-    runners: Sequence[RunnerView],
-    limits: Limits,
-    *,
-    may_start: Callable[[DesiredVersion], bool],
-) -> Plan:
+def plan(situation: Situation) -> Plan:
     """Compare what is desired with what runs.
 
-    An undesired runner goes when it was idle for long enough, but not before each desired version of its model
-    is READY: a version that fails to load never costs the one it should replace.
+    What was unloaded goes at once. An undesired runner goes when it was idle for long enough, but not while it
+    stands in for a version that never was READY: one that fails to load never costs the one it should replace.
     """
-    missing = [version for version in desired if not _is_served(version, runners) and may_start(version)]
-    loading = sum(runner.state is RunnerState.LOADING for runner in runners)
+    leaving = [runner for runner in situation.runners if _is_superfluous(runner, situation)] + _surplus(situation)
+    gone = {runner.address for runner in leaving}
+    staying = [runner for runner in situation.runners if runner.state in SERVING and runner.address not in gone]
+    tenants = [_tenant(runner, situation) for runner in staying]
+    allotment = allot([*tenants, *_missing(situation)], situation.limits.budget_bytes)
     return Plan(
-        start=missing[: max(0, limits.load_slots - loading)],
-        drain=[runner.address for runner in runners if _is_superfluous(runner, desired, runners, limits)],
-        kill=[runner.address for runner in runners if _is_hung(runner, limits)],
+        start=_startable(allotment.start, situation),
+        drain=[*(runner.address for runner in leaving), *allotment.evict],
+        kill=[runner.address for runner in situation.runners if _is_hung(runner, situation)],
+        evicted=[tenant.version for tenant in tenants if tenant.address in allotment.evict],
+        held_back=allotment.held_back,
+        oversized=allotment.oversized,
     )
 
 
-def _is_served(version: DesiredVersion, runners: Sequence[RunnerView]) -> bool:
-    return any(runner.version == version and runner.state in SERVING for runner in runners)
-
-
-def _is_superfluous(
-    runner: RunnerView, desired: Collection[DesiredVersion], runners: Sequence[RunnerView], limits: Limits
-) -> bool:
-    if runner.version in desired or runner.state not in SERVING or runner.idle_s < limits.idle_s:
+def _is_superfluous(runner: RunnerView, situation: Situation) -> bool:
+    if runner.state not in SERVING:
+        return False
+    if runner.version.ref in situation.wishes.unloaded:
+        return True
+    if runner.version in situation.wishes.versions or runner.idle_s < situation.limits.idle_s:
         return False
 
-    ready = {other.version for other in runners if other.state is RunnerState.READY}
-    return all(version in ready for version in desired if version.ref.name == runner.version.ref.name)
+    return not situation.stands_in(runner)
 
 
-def _is_hung(runner: RunnerView, limits: Limits) -> bool:
+def _surplus(situation: Situation) -> list[RunnerView]:
+    """Return the runners beyond a version's instances: those that load first, then those idle for longest."""
+    surplus: list[RunnerView] = []
+    for version in situation.wishes.versions:
+        serving = sorted(situation.serving(version), key=lambda one: (one.state is not RunnerState.READY, one.idle_s))
+        surplus += serving[version.instances :]
+    return surplus
+
+
+def _tenant(runner: RunnerView, situation: Situation) -> Tenant:
+    """Return what a runner claims. One that is pinned, or answers for another, is not to be moved."""
+    is_answering = runner.state is RunnerState.READY and situation.stands_in(runner)
+    return Tenant(
+        version=runner.version,
+        need_bytes=situation.held_bytes(runner),
+        address=runner.address,
+        is_fixed=is_answering or runner.version in situation.pinned,
+        is_settled=runner.is_settled,
+        unused_s=0.0 if runner.queued_rows else runner.idle_s,
+    )
+
+
+def _missing(situation: Situation) -> Iterator[Tenant]:
+    """Yield each runner that is not there. Only a version's first one is worth an eviction, unless it is pinned."""
+    for version in situation.wishes.versions:
+        known = situation.prospect(version)
+        count = len(situation.serving(version))
+        waited_s = 0.0 if known.waited_s is None and situation.has_stand_in(version) else known.waited_s
+        for instance in range(count, version.instances if known.may_start else 0):
+            yield Tenant(
+                version=version,
+                need_bytes=known.need_bytes,
+                is_fixed=version.is_pinned,
+                unused_s=known.unused_s,
+                waited_s=waited_s if instance == 0 else None,
+            )
+
+
+def _startable(versions: Sequence[DesiredVersion], situation: Situation) -> list[DesiredVersion]:
+    """Return what may load now: as many as there are slots, and what fits beside all that lives, the dying included."""
+    limits = situation.limits
+    slots = limits.load_slots - sum(runner.state is RunnerState.LOADING for runner in situation.runners)
+    room_bytes = limits.budget_bytes - sum(situation.held_bytes(runner) for runner in situation.runners)
+    started: list[DesiredVersion] = []
+    for version in versions:
+        need_bytes = situation.prospect(version).need_bytes
+        if len(started) < slots and (need_bytes <= room_bytes or not limits.budget_bytes):
+            room_bytes -= need_bytes
+            started.append(version)
+    return started
+
+
+def _is_hung(runner: RunnerView, situation: Situation) -> bool:
     """Tell a runner that is silent, or drains or loads for ever: a model may loop while its runner still answers."""
+    limits = situation.limits
     is_draining = runner.state is RunnerState.DRAINING
     return (
         runner.silent_s > limits.silence_s

@@ -9,9 +9,9 @@ from app.inference.messages import RunnerState, RunnerStatus
 from app.services.catalog import DesiredVersion
 from workers.controller.contact import RunnerContact
 from workers.controller.memory import pss_bytes
-from workers.controller.reconcile import RunnerView
 from workers.controller.runner_files import RunnerNote
 from workers.controller.runner_process import RunnerProcess
+from workers.controller.situation import RunnerView
 
 HOST = socket.gethostname()
 # From calling a runner DRAINING in the directory to telling it so.
@@ -67,6 +67,11 @@ class WatchedRunner:
         """How long it has been READY; 0 if it never was."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
+    @property
+    def loaded_s(self) -> float:
+        """How long it took from its start to READY, or has taken so far."""
+        return (time.monotonic() if self.ready_at is None else self.ready_at) - self._known_since
+
     def hear(self) -> bool:
         """Read what the runner said; true when its state has changed."""
         status = self.contact.read()
@@ -119,7 +124,10 @@ class WatchedRunner:
             version=self.note.desired,
             address=self.note.address,
             state=self.state,
+            memory_bytes=self.memory_bytes,
+            queued_rows=0 if self.status is None else self.status.queued_rows,
             silent_s=self.contact.silent_s,
+            ready_s=self.served_s,
             idle_s=0.0 if self.status is None else self.status.idle_s,
             loading_s=now - self._known_since if self.state is RunnerState.LOADING else 0.0,
             draining_s=0.0 if self._draining_at is None else now - self._draining_at,

@@ -5,6 +5,7 @@ so everything else of this room is imported by name, in the child.
 """
 
 import importlib
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class RunnerSpec:
     """Longest a drain may take."""
     log_level: str = "info"
     metrics_dir: Path | None = None
-    """Folder of the Prometheus files; the environment names it to the library."""
+    """Folder of the Prometheus files."""
 
 
 def process_title(ref: ModelRef) -> str:
@@ -55,6 +56,9 @@ def run_runner(spec: RunnerSpec) -> None:
     """
     setproctitle(process_title(spec.ref))
     setup_logging(spec.log_level)
+    if spec.metrics_dir is not None:
+        # The forkserver's is the controller's.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(spec.metrics_dir)
     body = importlib.import_module(BODY_MODULE).RunnerBody(spec)
 
     def drain(_signal: int, _frame: FrameType | None) -> None:

@@ -46,7 +46,7 @@ def test_metrics_start_empty_for_each_service(tmp_path: Path) -> None:
 
     clear_metrics(settings)
 
-    assert sorted(path.name for path in settings.metrics_dir.iterdir()) == ["celery", "runners", "web"]
+    assert sorted(path.name for path in settings.metrics_dir.iterdir()) == ["celery", "controller", "runners", "web"]
     assert not stale.exists()
 
 

@@ -2,32 +2,56 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
-from workers.controller.reconcile import DRAIN_MARGIN_S, Limits, Plan, RunnerView, plan
+from workers.controller.budget import NO_ROOM, NO_ROOM_BESIDE_FIXED
+from workers.controller.reconcile import DRAIN_MARGIN_S, Plan, plan
+from workers.controller.situation import Limits, Prospect, RunnerView, Situation
+from workers.controller.wishes import Wishes
 
 LIMITS = Limits(load_slots=2, idle_s=60.0, silence_s=15.0, drain_s=30.0, load_s=300.0)
+NEED_BYTES = 10
 
 
-def version(number: int, name: str = "digits") -> DesiredVersion:
-    return DesiredVersion(ref=ModelRef(name, number), digest=f"{number:064x}")
+def version(number: int, name: str = "digits", **changes: Any) -> DesiredVersion:
+    return DesiredVersion(ref=ModelRef(name, number), digest=f"{number:064x}", **changes)
 
 
 ONE, TWO, THREE, OTHER = version(1), version(2), version(3), version(1, "flowers")
-READY_ONE = RunnerView(version=ONE, address="a", state=RunnerState.READY)
-READY_TWO = RunnerView(version=TWO, address="b", state=RunnerState.READY)
+READY_ONE = RunnerView(version=ONE, address="a", state=RunnerState.READY, memory_bytes=NEED_BYTES, ready_s=100.0)
+READY_TWO = replace(READY_ONE, version=TWO, address="b")
+STARTED = Prospect(need_bytes=NEED_BYTES)
+# An alias moved from 1 to 2.
+MOVED = {ONE.ref: frozenset({TWO.ref})}
 
 
-def make_plan(desired: Sequence[DesiredVersion], *runners: RunnerView, may_start: bool = True) -> Plan:
-    return plan(desired, runners, LIMITS, may_start=lambda _: may_start)
+def make_plan(
+    desired: Sequence[DesiredVersion],
+    *runners: RunnerView,
+    may_start: bool = True,
+    room: int = 0,
+    waited: Sequence[DesiredVersion] = (),
+    known: Sequence[DesiredVersion] = (),
+    **wishes: Any,
+) -> Plan:
+    """Plan with memory for `room` runners (0 is without a limit); callers wait for `waited`, `known` were READY."""
+
+    def prospect(version: DesiredVersion) -> Prospect:
+        waited_s = float(waited.index(version)) if version in waited else None
+        return replace(STARTED, may_start=may_start, waited_s=waited_s, is_new=version not in known)
+
+    limits = replace(LIMITS, budget_bytes=room * NEED_BYTES)
+    wished = Wishes(versions=tuple(desired), **wishes)
+    return plan(Situation(wishes=wished, runners=runners, limits=limits, prospect=prospect))
 
 
 def test_nothing_to_do() -> None:
-    assert make_plan([ONE], READY_ONE) == Plan(start=[], drain=[], kill=[])
+    assert make_plan([ONE], READY_ONE) == Plan(start=[], drain=[], kill=[], evicted=[])
 
 
 def test_desired_version_without_a_runner_is_started() -> None:
@@ -52,7 +76,7 @@ def test_runner_of_other_bytes_is_replaced_first_and_drained_then() -> None:
     reissued = replace(ONE, digest="f" * 64)
     old = replace(READY_ONE, idle_s=60.0)
 
-    assert make_plan([reissued], old) == Plan(start=[reissued], drain=[], kill=[])
+    assert make_plan([reissued], old) == Plan(start=[reissued], drain=[], kill=[], evicted=[])
     assert make_plan([reissued], old, replace(READY_ONE, version=reissued, address="c")).drain == ["a"]
 
 
@@ -64,9 +88,103 @@ def test_undesired_runner_is_drained_when_it_is_idle() -> None:
 def test_predecessor_stays_until_its_successor_is_ready() -> None:
     old = replace(READY_ONE, idle_s=600.0)
 
-    assert make_plan([TWO], old).drain == []
-    assert make_plan([TWO], old, replace(READY_TWO, state=RunnerState.FAILED)).drain == []
-    assert make_plan([TWO], old, READY_TWO).drain == ["a"]
+    assert make_plan([TWO], old, stand_ins=MOVED).drain == []
+    assert make_plan([TWO], old, replace(READY_TWO, state=RunnerState.FAILED), stand_ins=MOVED).drain == []
+    assert make_plan([TWO], old, READY_TWO, stand_ins=MOVED).drain == ["a"]
+
+
+def test_nobody_stands_in_for_a_version_that_was_ready_once() -> None:
+    assert make_plan([TWO], replace(READY_ONE, idle_s=600.0), stand_ins=MOVED, known=[TWO]).drain == ["a"]
+
+
+def test_version_no_alias_came_from_stands_in_for_nobody() -> None:
+    assert make_plan([TWO], replace(READY_ONE, idle_s=600.0)).drain == ["a"]
+
+
+def test_unloaded_version_goes_at_once() -> None:
+    busy = replace(READY_ONE, idle_s=0.0, queued_rows=3)
+
+    assert make_plan([], busy, unloaded=frozenset({ONE.ref})).drain == ["a"]
+    assert make_plan([TWO], busy, unloaded=frozenset({ONE.ref}), stand_ins=MOVED).drain == ["a"]
+    assert make_plan([], replace(busy, state=RunnerState.LOADING), unloaded=frozenset({ONE.ref})).drain == ["a"]
+
+
+def test_missing_instances_are_started() -> None:
+    assert make_plan([version(1, instances=3)], READY_ONE).start == [ONE, ONE]
+
+
+def test_surplus_instances_are_drained_the_loading_and_the_idle_first() -> None:
+    loading = replace(READY_ONE, address="loading", state=RunnerState.LOADING)
+    idle = replace(READY_ONE, address="idle", idle_s=5.0)
+
+    assert make_plan([version(1, instances=2)], loading, idle, READY_ONE).drain == ["loading"]
+    assert make_plan([ONE], idle, READY_ONE, loading).drain == ["idle", "loading"]
+
+
+def test_pinned_version_is_never_evicted() -> None:
+    pinned = version(1, is_pinned=True)
+    outcome = make_plan([pinned, TWO], replace(READY_ONE, idle_s=50.0), room=1, waited=[TWO])
+
+    assert (outcome.evicted, outcome.drain, outcome.start) == ([], [], [])
+    assert outcome.held_back == {TWO: NO_ROOM_BESIDE_FIXED}
+
+
+def test_waited_for_version_evicts_the_least_recently_used_and_starts_when_it_is_gone() -> None:
+    old, fresh = replace(READY_ONE, idle_s=50.0), replace(READY_TWO, idle_s=5.0)
+
+    first = make_plan([ONE, TWO, THREE], fresh, old, room=2, waited=[THREE])
+    assert (first.evicted, first.drain, first.start) == ([ONE], ["a"], [])
+
+    second = make_plan([ONE, TWO, THREE], fresh, replace(old, state=RunnerState.DRAINING), room=2, waited=[THREE])
+    assert (second.evicted, second.drain, second.start) == ([], [], [])
+
+    third = make_plan([ONE, TWO, THREE], fresh, room=2, waited=[THREE])
+    assert (third.drain, third.start, third.held_back) == ([], [THREE], {ONE: NO_ROOM})
+
+
+def test_named_version_starts_only_while_there_is_room() -> None:
+    outcome = make_plan([ONE, TWO, THREE], replace(READY_ONE, idle_s=50.0), room=2)
+
+    assert (outcome.start, outcome.drain) == ([TWO], [])
+    assert outcome.held_back == {THREE: NO_ROOM}
+
+
+def test_successor_comes_beside_its_predecessor_or_not_at_all() -> None:
+    old, other = replace(READY_ONE, idle_s=50.0), replace(READY_TWO, version=OTHER, idle_s=5.0)
+
+    assert make_plan([TWO, OTHER], old, other, room=2, stand_ins=MOVED).evicted == [OTHER]
+    assert make_plan([TWO], old, room=1, stand_ins=MOVED).held_back == {TWO: NO_ROOM_BESIDE_FIXED}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_settled"),
+    [
+        ({"state": RunnerState.LOADING}, False),
+        ({"ready_s": 1.0, "idle_s": 1.5}, False),
+        ({"ready_s": 2.0, "idle_s": 2.5}, True),
+        ({"ready_s": 4.0, "idle_s": 0.5}, False),
+        ({"ready_s": 4.0, "idle_s": 4.5, "queued_rows": 1}, False),
+        ({"ready_s": 5.0, "idle_s": 0.5}, True),
+        ({"ready_s": 1.5, "idle_s": 1.1}, True),
+    ],
+)
+def test_new_runner_has_its_turn_before_it_is_evicted(changes: dict[str, Any], is_settled: bool) -> None:
+    runner = replace(READY_ONE, **changes)
+
+    assert make_plan([ONE, TWO], runner, room=1, waited=[TWO]).evicted == [ONE] * is_settled
+
+
+def test_version_larger_than_the_budget_fails_and_costs_nobody() -> None:
+    limits = replace(LIMITS, budget_bytes=NEED_BYTES)
+    wishes = Wishes(versions=(ONE, TWO))
+    situation = Situation(
+        wishes=wishes, runners=[READY_ONE], limits=limits, prospect=lambda _: replace(STARTED, need_bytes=11)
+    )
+
+    outcome = plan(situation)
+
+    assert (outcome.start, outcome.drain) == ([], [])
+    assert "MEMORY_BUDGET" in outcome.oversized[TWO]
 
 
 def test_other_models_keep_nobody() -> None:

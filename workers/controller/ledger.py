@@ -1,0 +1,83 @@
+"""What the controller remembers of versions, whether they run or not: what they need, when they were READY and used."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from app.inference.messages import RunnerState
+from app.services.catalog import DesiredVersion
+from workers.controller.situation import Prospect, RunnerView
+from workers.controller.wishes import Wishes
+
+# A runner of a tiny model: its own pages, and its share of torch's.
+RUNNER_BYTES = 48 * 2**20
+VERSIONS_KEPT = 4096
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """One version. Times are unix seconds, 0 for never; `need_bytes` is what its runner was last seen to hold.
+
+    NOTE: not the most it ever held. The first of many runners seems to hold most of torch, which all of them share.
+    """
+
+    need_bytes: int = 0
+    ready_at: float = 0.0
+    used_at: float = 0.0
+    has_given_way: bool = False
+    """Whether it was evicted, and has not been READY since."""
+
+
+class Ledger:
+    """Remembers versions. `patience_s` is how long a caller waits at most: older wishes are nobody's any more.
+
+    Times are wall times because wishes come from other processes.
+    """
+
+    def __init__(self, *, patience_s: float, now: Callable[[], float] = time.time) -> None:
+        self._patience_s = patience_s
+        self._now = now
+        self._entries: LRUCache[DesiredVersion, Entry] = LRUCache(VERSIONS_KEPT)
+
+    def note_runners(self, runners: Iterable[RunnerView]) -> None:
+        """Learn from what runs."""
+        now = self._now()
+        for runner in runners:
+            entry = self._entry(runner.version)
+            if runner.state is RunnerState.READY:
+                entry.need_bytes = runner.memory_bytes or entry.need_bytes
+                entry.ready_at = now
+                entry.used_at = max(entry.used_at, now - runner.idle_s)
+                entry.has_given_way = False
+
+    def note_evicted(self, versions: Iterable[DesiredVersion]) -> None:
+        """Remember who gave way for want of memory."""
+        for version in versions:
+            self._entry(version).has_given_way = True
+
+    def has_given_way(self, version: DesiredVersion) -> bool:
+        """Tell whether a version was evicted and has not been READY since."""
+        return self._entry(version).has_given_way
+
+    def prospect(self, version: DesiredVersion, wishes: Wishes, *, may_start: bool) -> Prospect:
+        """Return what is known of a version that could be started."""
+        entry = self._entry(version)
+        return Prospect(
+            may_start=may_start,
+            is_new=not entry.ready_at,
+            need_bytes=entry.need_bytes or RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0),
+            unused_s=self._now() - entry.used_at if entry.used_at else float("inf"),
+            waited_s=self._waited_s(entry, wishes.wanted_at.get(version.ref, 0.0)),
+        )
+
+    def _waited_s(self, entry: Entry, wanted_at: float) -> float | None:
+        """Return the age of a wish that no runner has answered yet and that somebody may still wait for."""
+        age_s = max(0.0, self._now() - wanted_at)
+        return age_s if wanted_at > entry.ready_at and age_s <= self._patience_s else None
+
+    def _entry(self, version: DesiredVersion) -> Entry:
+        if version not in self._entries:
+            self._entries[version] = Entry()
+        return self._entries[version]
