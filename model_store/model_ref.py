@@ -33,12 +33,22 @@ class ModelRef:
         return f"{self.name}/{self.version}"
 
 
+def is_model_name(name: str) -> bool:
+    """Say whether a model may be called so; no database is asked about anything else."""
+    return bool(_NAME.fullmatch(name)) and name not in RESERVED_NAMES
+
+
+def is_alias(alias: str) -> bool:
+    """Say whether a version may be called so; no database is asked about anything else."""
+    return bool(_ALIAS.fullmatch(alias))
+
+
 def check_model_name(name: str) -> str:
     """Return `name` if a model may have it.
 
     :raises InvalidName: otherwise.
     """
-    if not _NAME.fullmatch(name) or name in RESERVED_NAMES:
+    if not is_model_name(name):
         raise InvalidName(
             f"{name!r} cannot name a model: use 1 to 128 of A-Z a-z 0-9 . _ - , starting with a letter or digit, "
             f"and none of {', '.join(sorted(RESERVED_NAMES))}."
@@ -52,7 +62,7 @@ def check_alias(alias: str) -> str:
 
     :raises InvalidName: otherwise.
     """
-    if not _ALIAS.fullmatch(alias):
+    if not is_alias(alias):
         raise InvalidName(f"{alias!r} cannot be an alias: use 1 to 64 of A-Z a-z 0-9 . _ - , starting with a letter.")
 
     return alias

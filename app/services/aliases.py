@@ -12,7 +12,7 @@ from app.db.session import Database
 from app.errors import AliasInUse, AliasMoved, AliasNotFound, InvalidFields
 from app.services.audit import AuditLog
 from app.services.catalog import DEFAULT_ALIAS, CatalogModel, announce, locked_model, no_notice, read_model
-from model_store.model_ref import ModelRef, check_alias
+from model_store.model_ref import ModelRef, check_alias, is_alias, is_model_name
 
 LONGEST_WHY: Final = 512
 
@@ -112,7 +112,8 @@ class AliasService:
         :raises AliasNotFound: when there never was such an alias.
         """
         with self._database.read() as session:
-            count = AliasRepository(session).count_history(name, alias)
+            is_sane = is_model_name(name) and is_alias(alias)
+            count = AliasRepository(session).count_history(name, alias) if is_sane else 0
         if not count:
             raise AliasNotFound(name, alias)
 
@@ -158,7 +159,7 @@ def _record(session: Session, change: AliasChange) -> None:
 
 
 def _existing(session: Session, name: str, alias: str) -> AliasFacts:
-    facts = AliasRepository(session).find(name, alias)
+    facts = AliasRepository(session).find(name, alias) if is_alias(alias) else None
     if facts is None:
         raise AliasNotFound(name, alias)
 

@@ -11,7 +11,7 @@ from app.db.repositories.aliases import AliasFacts, AliasRepository
 from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.repositories.routes import RouteFacts, RouteRepository
 from app.errors import ModelNotFound, RedisUnavailable, VersionNotFound
-from model_store.model_ref import ModelRef
+from model_store.model_ref import ModelRef, is_model_name
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def read_model(session: Session, name: str) -> CatalogModel:
 
     :raises ModelNotFound: when it has no version.
     """
-    versions = ModelRepository(session).versions(name)
+    versions = ModelRepository(session).versions(name) if is_model_name(name) else []
     if not versions:
         raise ModelNotFound(name)
 
@@ -99,7 +99,8 @@ def locked_model(session: Session, name: str) -> CatalogModel:
 
     :raises ModelNotFound: when it has no version.
     """
-    ModelRepository(session).lock(name)
+    if is_model_name(name):
+        ModelRepository(session).lock(name)
     return read_model(session, name)
 
 

@@ -6,14 +6,16 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import redis
+from sqlalchemy.orm import Session
 
 from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
 from app.db.session import Database
 from app.errors import ClientExists, InvalidFields
 from app.infra.clock import Clock
+from app.services.audit import AuditLog
 from app.services.client_secrets import NewSecret, make_secret
 from app.services.revocations import RevocationFeed
 from app.services.scopes import ALL_SCOPES, check_scopes
@@ -79,7 +81,7 @@ class ClientService:
         """
         facts, secret = self._facts(draft, by), make_secret()
         with self._database.write() as session:
-            return _add(ClientRepository(session), facts, secret)
+            return _add(session, facts, secret)
 
     def page(self, *, offset: int = 0, limit: int | None = None) -> list[ClientFacts]:
         """Return clients by id, from `offset` on."""
@@ -91,7 +93,7 @@ class ClientService:
         with self._database.read() as session:
             return ClientRepository(session).count()
 
-    def rotate(self, client_id: str) -> IssuedSecret:
+    def rotate(self, client_id: str, *, by: str) -> IssuedSecret:
         """Give a client a new secret; those it has stay valid for the grace period.
 
         :raises ClientNotFound: when there is none of that id.
@@ -103,15 +105,17 @@ class ClientService:
             facts = clients.get(client_id)
             clients.expire_secrets(client_id, now + self._grace)
             clients.add_secret(client_id, hint=secret.hint, digest=secret.digest, created_at=now)
+            _record(session, "client.rotate", client_id, by, grace_s=self._grace.total_seconds())
         return IssuedSecret(client=facts, secret=secret.plain)
 
-    def delete(self, client_id: str) -> None:
+    def delete(self, client_id: str, *, by: str) -> None:
         """Delete a client. Its secrets and its tokens are refused from now on.
 
         :raises ClientNotFound: when there is none of that id.
         """
         with self._database.write() as session:
             ClientRepository(session).delete(client_id)
+            _record(session, "client.delete", client_id, by)
         self._feed.tell_client(client_id)
 
     def create_admin(self, *, by: str) -> IssuedSecret:
@@ -132,11 +136,10 @@ class ClientService:
         facts, secret = self._facts(_admin(ADMIN_ID), by="first start"), make_secret()
         try:
             with self._database.write() as session:
-                clients = ClientRepository(session)
-                if clients.count():
+                if ClientRepository(session).count():
                     return False
 
-                write_credentials(path, _add(clients, facts, secret))
+                write_credentials(path, _add(session, facts, secret))
         except ClientExists:
             return False
 
@@ -171,10 +174,17 @@ def write_credentials(path: Path, issued: IssuedSecret) -> None:
     staged.replace(path)
 
 
-def _add(clients: ClientRepository, facts: ClientFacts, secret: NewSecret) -> IssuedSecret:
+def _add(session: Session, facts: ClientFacts, secret: NewSecret) -> IssuedSecret:
+    clients = ClientRepository(session)
     clients.add(facts)
     clients.add_secret(facts.client_id, hint=secret.hint, digest=secret.digest, created_at=facts.created_at)
+    rights = {"scopes": sorted(facts.scopes), "models": list(facts.model_globs)}
+    _record(session, "client.create", facts.client_id, facts.created_by, **rights)
     return IssuedSecret(client=facts, secret=secret.plain)
+
+
+def _record(session: Session, action: str, client_id: str, by: str, **details: Any) -> None:
+    AuditLog.record(session, action=action, target=f"clients/{client_id}", by=by, details=details)
 
 
 def _admin(client_id: str) -> ClientDraft:

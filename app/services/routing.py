@@ -29,6 +29,11 @@ class Resolved:
     revision: int | None = None
     why: Why = Why.ASKED
 
+    @property
+    def is_dealt(self) -> bool:
+        """Whether chance decided, and neither the caller nor an override: only such requests compare variants."""
+        return self.why is Why.BUCKET
+
 
 @dataclass(frozen=True)
 class _Published:

@@ -14,6 +14,7 @@ from app.db.repositories.clients import ClientFacts, ClientRepository, is_client
 from app.db.session import Database
 from app.errors import DatabaseUnavailable, ExpiredToken, InvalidClient, InvalidScope, InvalidToken, RevokedToken
 from app.infra.clock import Clock
+from app.services.audit import AuditLog
 from app.services.client_secrets import hint_of, is_secret
 from app.services.revocations import RevocationFeed
 from app.services.scopes import scope_text
@@ -150,6 +151,8 @@ class TokenService:
         with self._database.write() as session:
             expires_at = datetime.fromtimestamp(claims.exp, UTC)
             ClientRepository(session).revoke(claims.jti, claims.sub, now=self._clock.utcnow(), expires_at=expires_at)
+            target = f"clients/{claims.sub}/tokens/{claims.jti}"
+            AuditLog.record(session, action="token.revoke", target=target, by=claims.sub, details={})
         self._feed.tell_token(claims.jti)
 
     def _candidate(self, client_id: str, hint: str) -> tuple[ClientFacts | None, str | None]:

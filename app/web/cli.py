@@ -13,7 +13,7 @@ from app.services.clients import ALL_MODELS, ClientDraft, IssuedSecret
 from app.services.scopes import ALL_SCOPES, scope_text
 from app.web.extensions import services
 
-BY = "command line"
+BY = "cli"
 
 db = AppGroup("db", help="The database's schema.")
 clients = AppGroup("clients", help="API clients and their secrets.")
@@ -95,7 +95,7 @@ def create_admin() -> None:
 def rotate(client_id: str) -> None:
     """Give CLIENT_ID a new secret and print it; the old one stays valid for the grace period."""
     with spoken_errors():
-        _print(services().clients.rotate(client_id))
+        _print(services().clients.rotate(client_id, by=BY))
 
 
 @clients.command("delete")
@@ -103,7 +103,7 @@ def rotate(client_id: str) -> None:
 def delete(client_id: str) -> None:
     """Delete CLIENT_ID; its tokens are refused from now on."""
     with spoken_errors():
-        services().clients.delete(client_id)
+        services().clients.delete(client_id, by=BY)
     click.echo(f"Deleted the client {client_id}.")
 
 

@@ -8,14 +8,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.settings import Settings
 from app.web.api import init_api
 from app.web.auth import init_auth
+from app.web.blueprints.audit.routes import blp as audit
 from app.web.blueprints.auth.routes import blp as auth
 from app.web.blueprints.clients.routes import blp as clients
 from app.web.blueprints.health.routes import blp as health
 from app.web.blueprints.images.routes import blp as images
 from app.web.blueprints.jobs.routes import blp as jobs
+from app.web.blueprints.models.aliases import blp as aliases
 from app.web.blueprints.models.publishing import blp as publishing
 from app.web.blueprints.models.retention import blp as retention
 from app.web.blueprints.models.routes import blp as models
+from app.web.blueprints.models.traffic import blp as traffic
 from app.web.blueprints.oip.routes import BLUEPRINTS as OIP_BLUEPRINTS
 from app.web.body import init_body
 from app.web.cli import init_cli
@@ -27,7 +30,20 @@ from app.web.limits import init_limits
 from app.web.metrics import init_metrics
 from app.web.request_context import init_request_context
 
-BLUEPRINTS = (health, auth, clients, images, models, publishing, retention, jobs, *OIP_BLUEPRINTS)
+BLUEPRINTS = (
+    health,
+    auth,
+    clients,
+    images,
+    models,
+    aliases,
+    traffic,
+    audit,
+    publishing,
+    retention,
+    jobs,
+    *OIP_BLUEPRINTS,
+)
 
 EXPOSED_HEADERS = (
     "Location", "Retry-After", "X-Request-ID", "X-Cache", "X-Model-Name", "X-Model-Version", "X-Variant",

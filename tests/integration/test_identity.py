@@ -100,7 +100,7 @@ def test_a_deleted_clients_tokens_are_refused_by_other_workers_within_a_second(w
     token = issue(here)
     there.tokens.verify(token)
 
-    here.clients.delete("checkout")
+    here.clients.delete("checkout", by="test")
 
     wait_until(lambda: there.refuses(token), timeout_s=REFUSED_WITHIN_S)
 
@@ -174,7 +174,7 @@ def test_identity_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> Non
     with pytest.raises(RevokedToken):
         tokens.verify(token)
     assert [facts.created_at for facts in clients.page()] == [issued.client.created_at]
-    clients.delete("checkout")
+    clients.delete("checkout", by="test")
     with pytest.raises(InvalidClient):
         tokens.issue("checkout", issued.secret)
     database.close()

@@ -144,7 +144,7 @@ def test_while_sql_is_away_a_client_known_to_be_deleted_stays_out(
 ) -> None:
     unseen = tokens.issue("checkout", issued.secret).access_token
     tokens.verify(token)
-    clients.delete("checkout")
+    clients.delete("checkout", by="test")
     time.advance(DEAF_MEMORY_S)
     with pytest.raises(RevokedToken):
         tokens.verify(token)

@@ -65,7 +65,7 @@ def create_client(fields: dict[str, Any]) -> dict[str, Any]:
 @blp.response(204)
 def delete_client(client_id: str) -> None:
     """Delete a client. Its secrets and its tokens are refused everywhere within a second."""
-    services().clients.delete(client_id)
+    services().clients.delete(client_id, by=current_identity().client_id)
 
 
 @blp.route("/<client_id>/secret", methods=["POST"])
@@ -75,7 +75,7 @@ def delete_client(client_id: str) -> None:
 @blp.response(200, IssuedClientSchema, example=ISSUED_EXAMPLE)
 def rotate_secret(client_id: str) -> dict[str, Any]:
     """Give a client a new secret. Its old ones stay valid for a grace period (a day by default)."""
-    return _issued(services().clients.rotate(client_id))
+    return _issued(services().clients.rotate(client_id, by=current_identity().client_id))
 
 
 def _issued(issued: IssuedSecret) -> dict[str, Any]:

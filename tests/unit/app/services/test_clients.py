@@ -102,7 +102,7 @@ def test_both_secrets_are_good_for_the_grace_period(
     clients: ClientService, tokens: TokenService, time: FakeClock
 ) -> None:
     old = clients.create(draft(), by="admin").secret
-    new = clients.rotate("checkout").secret
+    new = clients.rotate("checkout", by="test").secret
 
     time.advance(GRACE_S - 1)
     assert tokens.authenticate("checkout", old) == tokens.authenticate("checkout", new)
@@ -115,7 +115,7 @@ def test_both_secrets_are_good_for_the_grace_period(
 
 def test_a_deleted_client_cannot_log_in(clients: ClientService, tokens: TokenService) -> None:
     issued = clients.create(draft(), by="admin")
-    clients.delete("checkout")
+    clients.delete("checkout", by="test")
 
     with pytest.raises(InvalidClient):
         tokens.authenticate("checkout", issued.secret)
@@ -123,9 +123,9 @@ def test_a_deleted_client_cannot_log_in(clients: ClientService, tokens: TokenSer
 
 def test_unknown_clients_are_neither_deleted_nor_rotated(clients: ClientService) -> None:
     with pytest.raises(ClientNotFound):
-        clients.delete("nobody")
+        clients.delete("nobody", by="test")
     with pytest.raises(ClientNotFound):
-        clients.rotate("nobody")
+        clients.rotate("nobody", by="test")
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -162,7 +162,7 @@ def test_tokens_of_a_deleted_client_are_refused(
     tokens: TokenService, clients: ClientService, token: str, time: FakeClock
 ) -> None:
     tokens.verify(token)
-    clients.delete("checkout")
+    clients.delete("checkout", by="test")
     time.advance(DEAF_MEMORY_S)
 
     with pytest.raises(RevokedToken):
@@ -172,7 +172,7 @@ def test_tokens_of_a_deleted_client_are_refused(
 def test_a_client_made_anew_does_not_inherit_tokens(
     tokens: TokenService, clients: ClientService, token: str, time: FakeClock
 ) -> None:
-    clients.delete("checkout")
+    clients.delete("checkout", by="test")
     time.advance(1)
     clients.create(ClientDraft(client_id="checkout", scopes=frozenset({"infer"})), by="test")
 
