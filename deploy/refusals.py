@@ -34,6 +34,8 @@ class Refusal:
                 "title": self.code.replace("_", " ").capitalize(),
                 "status": int(self.status),
                 "detail": self.detail,
+                # Clients of /v2 read this one; which path they meant is not known here.
+                "error": self.detail,
                 "code": self.code,
                 "request_id": request_id,
                 "retryable": False,

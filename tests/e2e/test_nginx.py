@@ -90,6 +90,18 @@ def test_body_over_the_limit_is_a_problem_document(stack: Stack, address: str) -
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
+def test_what_nginx_answers_under_v2_has_that_protocols_form() -> None:
+    with running_nginx(free_port()) as address:
+        away = httpx.get(f"{address}/v2/health/live")
+        too_large = httpx.post(f"{address}/v2/models/digits/infer", content=bytes(66 * 2**20))
+
+    assert (away.status_code, too_large.status_code) == (503, 413)
+    for answer in (away, too_large):
+        assert answer.headers["content-type"] == "application/json"
+        assert set(answer.json()) == {"error", "code", "request_id", "retryable"}
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
 def test_galley_away_is_a_problem_document() -> None:
     with running_nginx(free_port()) as address:
         answer = httpx.get(f"{address}/health/live")

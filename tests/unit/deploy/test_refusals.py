@@ -29,5 +29,11 @@ def test_refusal_is_a_whole_problem_that_repeats_nothing(error: Exception, statu
     assert b"script" not in body
 
 
+def test_clients_of_v2_find_the_sentence_where_they_look_for_it() -> None:
+    problem = json.loads(INTERNAL.encode().split(b"\r\n\r\n")[1])
+
+    assert problem["error"] == problem["detail"]
+
+
 def test_what_the_client_did_not_do_is_ours() -> None:
     assert refusal_of(InvalidResponseHeader("x")) is INTERNAL

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from app.infra.metrics import collect, fold_dead_process, fold_dead_processes
+from app.infra.metrics import collect, fold_dead_process, fold_dead_processes, merge_folder
 
 # What a process of a service does: it counts to `amount`, observes once, sets a gauge, and says its pid.
 PROCESS = """
@@ -50,7 +50,7 @@ def test_scrape_adds_up_processes_and_services(tmp_path: Path, pids: list[int]) 
     assert sample(tmp_path, "busy") == 3
 
 
-def test_folding_keeps_totals_and_drops_gauges(tmp_path: Path, pids: list[int]) -> None:
+def test_folding_keeps_totals_and_highest_values_and_drops_other_gauges(tmp_path: Path, pids: list[int]) -> None:
     before = sample(tmp_path, 'rows_total{model="digits"}'), sample(tmp_path, "seconds_count")
 
     for pid in pids:
@@ -59,14 +59,27 @@ def test_folding_keeps_totals_and_drops_gauges(tmp_path: Path, pids: list[int]) 
     assert (sample(tmp_path, 'rows_total{model="digits"}'), sample(tmp_path, "seconds_count")) == before == (5, 2)
     assert sample(tmp_path, 'seconds_bucket{le="1.0"}') == 0
     assert sample(tmp_path, "busy") is None
-    assert sample(tmp_path, "peak") is None
+    assert sample(tmp_path, "peak") == 3
 
 
 def test_files_do_not_pile_up(tmp_path: Path, pids: list[int]) -> None:
     for pid in pids:
         fold_dead_process(tmp_path / "web", pid)
 
-    assert {path.name for path in (tmp_path / "web").glob("*.db")} == {"counter_folded.db", "histogram_folded.db"}
+    assert {path.name for path in (tmp_path / "web").glob("*.db")} == {
+        "counter_folded.db",
+        "gauge_max_folded.db",
+        "histogram_folded.db",
+    }
+
+
+def test_one_service_is_read_alone(tmp_path: Path, pids: list[int]) -> None:
+    run_process(tmp_path / "runners", 5)
+
+    merged = {sample.name: sample.value for metric in merge_folder(tmp_path / "web") for sample in metric.samples}
+
+    assert merged["rows_total"] == 5
+    assert merge_folder(tmp_path / "nothing") == []
 
 
 def test_folding_twice_counts_once(tmp_path: Path, pids: list[int]) -> None:
