@@ -1,93 +1,181 @@
 """Batches: rows in, one outcome per row out, whatever the rows and the model do."""
 
 import logging
+import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from app.errors import GalleyError, ModelFailed, SignatureMismatch
+from app.errors import DeadlineExceeded, GalleyError, InvalidTensor, ModelFailed, SignatureMismatch
+from app.inference.messages import Form
 from workers.runner.calls import Row
 from workers.runner.loaded_model import LoadedModel
 from workers.runner.pipelines.base import Pipeline, PreparedRow
+from workers.runner.values import Value, joined, sliced
 
 logger = logging.getLogger(__name__)
+
+# torch has no kernel of most operations for the wide unsigned types; which ones a model needs may depend on its input.
+_NO_KERNEL = re.compile(r"not implemented for '(UInt\d+)'")
 
 
 @dataclass(slots=True)
 class Work:
-    """A row on its way: prepared, then answered; how long it computed so far."""
+    """A row on its way: prepared, then answered; and the seconds that each step took so far."""
 
     row: Row
     started_at: float
     prepared: PreparedRow | None = None
     answer: bytes | GalleyError | None = None
-    compute_s: float = 0.0
+    input_s: float = 0.0
+    infer_s: float = 0.0
+    output_s: float = 0.0
+
+    @property
+    def compute_s(self) -> float:
+        """Seconds of all steps."""
+        return self.input_s + self.infer_s + self.output_s
+
+    def queue_s(self, now: float) -> float:
+        """Return the seconds from arrival to `now` in which nothing was done for it."""
+        return max(0.0, now - self.row.queued_at - self.compute_s)
+
+    @property
+    def size(self) -> int:
+        """How many rows of a batch it takes."""
+        return 0 if self.prepared is None else self.prepared.size
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One call of the model: the rows of its batch, and the seconds of making it, running it and answering."""
+
+    size: int
+    input_s: float
+    infer_s: float
+    output_s: float
 
 
 class BatchRunner:
     """Runs rows through a pipeline and a model. Both steps may be called by several threads at once."""
 
-    def __init__(self, model: LoadedModel, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    def __init__(self, model: LoadedModel, pipelines: Mapping[Form, Pipeline]) -> None:
+        self.pipelines = pipelines
+        self.name = model.manifest.name
+        self.task = model.manifest.task
         self._model = model
+        # A signature that fixes the first dimension leaves nothing to join or to split.
+        self._is_batching = all(spec.shape[0] == -1 for spec in model.manifest.inputs)
 
     def prepare(self, rows: Sequence[Row]) -> list[Work]:
         """Decode and preprocess; a bad row has its answer after this."""
         return [self._prepare(row) for row in rows]
 
-    def forward(self, works: Sequence[Work]) -> None:
-        """Answer every prepared row; rows whose tensors differ in shape run in batches of their own."""
-        started = time.perf_counter()
-        groups: dict[tuple[torch.Size, ...], list[Work]] = defaultdict(list)
+    def forward(self, works: Sequence[Work], *, limit: int) -> list[Execution]:
+        """Answer every prepared row, at most `limit` rows per call of the model; return those calls.
+
+        Blocks whose values differ in shape run in batches of their own, and so do those of different forms.
+        """
+        groups: dict[object, list[Work]] = defaultdict(list)
         for work in works:
-            if work.prepared is not None:
-                groups[tuple(tensor.shape for tensor in work.prepared.inputs)].append(work)
+            if work.prepared is not None and work.answer is None and not _is_late(work):
+                groups[self._group(work, work.prepared)].append(work)
+        executions: list[Execution] = []
         for group in groups.values():
-            self._answer_group(group)
-        took = time.perf_counter() - started
-        for work in works:
-            work.compute_s += took
+            executions += self._answer_group(group, limit)
+        return executions
 
     def _prepare(self, row: Row) -> Work:
         started = time.perf_counter()
         work = Work(row, time.monotonic())
         try:
-            work.prepared = self.pipeline.prepare(row.data, row.call.parameters)
+            work.prepared = self.pipelines[row.call.form].prepare(row.data, row.call.parameters)
         except GalleyError as err:
             work.answer = err
         except Exception:
             # A last line of defence: what one row's bytes can set off must not end a runner that others use.
             logger.exception("preparing a row of %s failed", self._model.manifest.name)
             work.answer = ModelFailed("The row could not be prepared.")
-        work.compute_s = time.perf_counter() - started
+        row.release()
+        work.input_s = time.perf_counter() - started
         return work
 
-    def _answer_group(self, group: list[Work]) -> None:
+    def _group(self, work: Work, prepared: PreparedRow) -> object:
+        if not self._is_batching:
+            return id(work)
+        return (work.row.call.form, *(value.shape[1:] for value in prepared.inputs))
+
+    def _answer_group(self, group: list[Work], limit: int) -> list[Execution]:
+        started = time.perf_counter()
         try:
-            answers = self._run([work.prepared for work in group if work.prepared is not None])
+            return self._run(group, limit)
         except Exception as err:  # noqa: BLE001 - _blame() logs what is no error of the model
             # The same line of defence. One of them is to blame; alone, the others do not pay for it.
+            took = time.perf_counter() - started
+            for work in group:
+                work.infer_s += took
             if len(group) == 1:
                 group[0].answer = self._blame(err)
-                return
-            for work in group:
-                self._answer_group([work])
-            return
+                return []
+            return [execution for work in group for execution in self._answer_group([work], limit)]
 
-        for work, answer in zip(group, answers, strict=True):
-            work.answer = answer
-
-    def _blame(self, err: Exception) -> ModelFailed:
+    def _blame(self, err: Exception) -> GalleyError:
         if isinstance(err, ModelFailed | SignatureMismatch):
+            missing = _NO_KERNEL.search(err.detail)
+            if missing:
+                return InvalidTensor(
+                    f"The model cannot compute with this input: torch has no such {missing[1]} kernel."
+                )
             return ModelFailed(err.detail)
 
         logger.error("answering a row of %s failed", self._model.manifest.name, exc_info=err)
         return ModelFailed("The row could not be answered.")
 
-    def _run(self, rows: list[PreparedRow]) -> list[bytes | GalleyError]:
-        with torch.inference_mode():
-            inputs = [torch.stack(tensors) for tensors in zip(*(row.inputs for row in rows), strict=True)]
-            return self.pipeline.encode(rows, self._model.forward(inputs))
+    @torch.inference_mode()
+    def _run(self, group: list[Work], limit: int) -> list[Execution]:
+        rows = [work.prepared for work in group if work.prepared is not None]
+        started = time.perf_counter()
+        inputs = [joined(values) for values in zip(*(row.inputs for row in rows), strict=True)]
+        made = time.perf_counter()
+        parts, sizes, times = self._forward(inputs, limit)
+        outputs = [joined(values) for values in zip(*parts, strict=True)]
+        run = time.perf_counter()
+        answers = self.pipelines[group[0].row.call.form].encode(rows, outputs)
+        ended = time.perf_counter()
+        for work, answer in zip(group, answers, strict=True):
+            work.answer = answer
+            work.input_s += made - started
+            work.infer_s += run - made
+            work.output_s += ended - run
+        input_s = (sum(work.input_s for work in group)) / len(sizes)
+        return [
+            Execution(size, input_s, took, (ended - run) / len(sizes)) for size, took in zip(sizes, times, strict=True)
+        ]
+
+    def _forward(self, inputs: list[Value], limit: int) -> tuple[list[list[Value]], list[int], list[float]]:
+        """Run the model over all rows, at most `limit` at once."""
+        total = inputs[0].shape[0]
+        step = limit if self._is_batching else max(1, total)
+        parts: list[list[Value]] = []
+        sizes: list[int] = []
+        times: list[float] = []
+        for start in range(0, max(1, total), step):
+            started = time.perf_counter()
+            parts.append(self._model.forward([sliced(value, start, start + step) for value in inputs]))
+            times.append(time.perf_counter() - started)
+            sizes.append(min(step, total - start))
+        return parts, sizes, times
+
+
+def _is_late(work: Work) -> bool:
+    """Say whether a row waited longer than its caller would have it; it has its answer then."""
+    prepared = work.prepared
+    assert prepared is not None
+    if not prepared.timeout_s or time.monotonic() <= work.row.queued_at + prepared.timeout_s:
+        return False
+
+    work.answer = DeadlineExceeded(prepared.timeout_s)
+    return True

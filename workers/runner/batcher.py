@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from app.errors import DeadlineExceeded, Draining, GalleyError, InputError, QueueFull
-from app.inference.messages import InferRequest, Refusal, encode
-from workers.runner.batch import BatchRunner, Work
+from app.errors import DeadlineExceeded, Draining, GalleyError, InputError, QueueFull, WrongTask
+from app.inference.messages import Form, InferRequest, Refusal, encode
+from workers.runner.batch import BatchRunner, Execution, Work
 from workers.runner.calls import Call, Row
 from workers.runner.crew import Crew
 from workers.runner.device import use_torch_threads
 from workers.runner.metrics import RunnerMetrics
+from workers.runner.pipelines.base import Pipeline
 from workers.runner.plan import ExecutionPlan
 from workers.runner.row_queue import RowQueue
 
@@ -26,6 +27,8 @@ _SOONEST_RETRY_S = 0.1
 # Batches of prepared rows to have at hand: one to compute while the crew prepares another. What is more waits in the
 # queue, which is bounded and knows lanes and deadlines; tensors are large.
 _BATCHES_AHEAD = 2
+# Bytes of rows that wait or are being computed. Decoded, they take about as much again.
+MAX_HELD_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Finished:
     """What a thread of the crew did in one go, and what a row cost the whole runner."""
 
     works: list[Work]
+    executions: list[Execution]
     row_cost_s: float
 
 
@@ -49,8 +53,10 @@ class Batcher:
         self._metrics = metrics
         self._send = send
         self._prepared: deque[Work] = deque()
+        self._prepared_size = 0
         self._crew: Crew[Finished] = Crew(plan.threads, name="galley-compute", on_finished=wake)
         self._in_flight = 0
+        self._in_flight_bytes = 0
         self._prepare_cost_s = 0.0
         self.row_cost_s = plan.row_cost_s
 
@@ -67,13 +73,13 @@ class Batcher:
     def submit(self, identity: bytes, request: InferRequest, data: Sequence[bytes]) -> None:
         """Take a request in, or refuse it now."""
         try:
-            parameters = self._runner.pipeline.read_parameters(request.parameters)
+            parameters = self._pipeline(request.form).read_parameters(request.parameters)
             call = Call(identity, request, data, parameters=parameters)
             if not data:
                 self._send(identity, call.reply())
                 return
             self._admit(call)
-        except (InputError, QueueFull, DeadlineExceeded) as err:
+        except (InputError, QueueFull, DeadlineExceeded, WrongTask) as err:
             self.refuse(identity, request.call_id, err)
 
     def refuse(self, identity: bytes, call_id: int, err: GalleyError) -> None:
@@ -103,6 +109,14 @@ class Batcher:
         while self._prepared:
             self._forward_here()
 
+    def _pipeline(self, form: Form) -> Pipeline:
+        pipeline = self._runner.pipelines.get(form)
+        if pipeline is None:
+            raise WrongTask(
+                self._runner.name, self._runner.task, "a task with a scenario; this one is asked for tensors"
+            )
+        return pipeline
+
     def _admit(self, call: Call) -> None:
         now = time.monotonic()
         left_s = call.deadline - now
@@ -113,6 +127,14 @@ class Batcher:
         excess = len(self._queue) + len(call.rows) - self._queue.capacity
         if excess > 0:
             raise QueueFull("The model's queue is full.", retry_after_s=max(_SOONEST_RETRY_S, excess * self.row_cost_s))
+
+        held_bytes = self._queue.size_bytes + self._in_flight_bytes
+        # Alone, a call may be of any size that the web tier lets in.
+        if held_bytes and held_bytes + call.size_bytes > MAX_HELD_BYTES:
+            raise QueueFull(
+                "The model's queue holds too many bytes.",
+                retry_after_s=max(_SOONEST_RETRY_S, self.queued_rows * self.row_cost_s),
+            )
 
         # Only what waits ahead speaks against a call: the measured cost may be wrong for this one.
         late_s = (self._queue.ahead(call.lane) + self._in_flight) * self.row_cost_s - left_s
@@ -132,6 +154,7 @@ class Batcher:
             is_alone = len(self._queue) == 1 and not self._crew.is_busy
             rows = self._queue.take(self._plan.share(len(self._queue), self._crew.idle))
             self._in_flight += len(rows)
+            self._in_flight_bytes += sum(row.size_bytes for row in rows)
             if not self._plan.is_heavy:
                 rows = self._prepare_quick(rows)
             if rows:
@@ -139,14 +162,15 @@ class Batcher:
 
     @property
     def _wants_prepared(self) -> bool:
-        return len(self._prepared) < _BATCHES_AHEAD * self._plan.batch_limit
+        return self._prepared_size < _BATCHES_AHEAD * self._plan.batch_limit
 
     def _prepare_quick(self, rows: list[Row]) -> list[Row]:
         """Prepare here what takes less than handing it over; return the rest."""
         quick: list[Row] = []
         slow: list[Row] = []
         for row in rows:
-            (quick if self._runner.pipeline.is_quick(row.data) else slow).append(row)
+            is_quick = self._pipeline(row.call.form).is_quick(row.data, row.call.parameters)
+            (quick if is_quick else slow).append(row)
         if quick:
             self._take_back(self._job(quick, is_alone=True))
         return slow
@@ -156,14 +180,13 @@ class Batcher:
         use_torch_threads(self._plan.cores if self._plan.is_heavy and is_alone else 1)
         started = time.perf_counter()
         works = self._runner.prepare(rows)
-        if self._plan.is_heavy:
-            self._runner.forward(works)
+        executions = self._runner.forward(works, limit=self._plan.batch_limit) if self._plan.is_heavy else []
         took = time.perf_counter() - started
-        return Finished(works, took / len(rows) / (1 if is_alone else self._plan.threads))
+        return Finished(works, executions, took / len(rows) / (1 if is_alone else self._plan.threads))
 
     def _take_back(self, finished: Finished) -> None:
         if self._plan.is_heavy:
-            self._metrics.batch(len(finished.works))
+            self._metrics.executed(finished.executions)
             self._learn(finished.row_cost_s)
             self._answer(finished.works)
             return
@@ -171,16 +194,29 @@ class Batcher:
         self._prepare_cost_s = finished.row_cost_s
         failed = [work for work in finished.works if work.answer is not None]
         self._answer(failed)
-        self._prepared.extend(work for work in finished.works if work.answer is None)
+        for work in finished.works:
+            if work.answer is None:
+                self._prepared.append(work)
+                self._prepared_size += _weight(work)
 
     def _forward_here(self) -> None:
         use_torch_threads(1)
-        works = [self._prepared.popleft() for _ in range(min(len(self._prepared), self._plan.batch_limit))]
+        works = self._next_batch()
         started = time.perf_counter()
-        self._runner.forward(works)
-        self._metrics.batch(len(works))
+        executions = self._runner.forward(works, limit=self._plan.batch_limit)
+        self._metrics.executed(executions)
         self._learn(self._prepare_cost_s + (time.perf_counter() - started) / len(works))
         self._answer(works)
+
+    def _next_batch(self) -> list[Work]:
+        """Take prepared rows for one batch; a block that is larger than one comes alone."""
+        works: list[Work] = []
+        size = 0
+        while self._prepared and (not works or size + _weight(self._prepared[0]) <= self._plan.batch_limit):
+            works.append(self._prepared.popleft())
+            size += _weight(works[-1])
+        self._prepared_size -= size
+        return works
 
     def _learn(self, row_cost_s: float) -> None:
         self.row_cost_s += _FOLLOW * (row_cost_s - self.row_cost_s)
@@ -188,19 +224,18 @@ class Batcher:
     def _answer(self, works: list[Work]) -> None:
         now = time.monotonic()
         self._in_flight -= len(works)
+        self._in_flight_bytes -= sum(work.row.size_bytes for work in works)
+        self._metrics.answered(works, now)
         for work in works:
             self._finish(work, now)
 
     def _finish(self, work: Work, now: float) -> None:
         assert work.answer is not None
         call = work.row.call
-        queue_s = max(0.0, now - work.row.queued_at - work.compute_s)
-        failure = work.answer.code if isinstance(work.answer, GalleyError) else ""
-        self._metrics.row(queue_s=queue_s, compute_s=work.compute_s, failure=failure)
         if call.is_over:
             return
 
-        call.took(queue_s=queue_s, compute_s=work.compute_s)
+        call.took(queue_s=work.queue_s(now), compute_s=work.compute_s)
         if call.finish(work.row.index, work.answer):
             self._send(call.identity, call.reply())
 
@@ -218,3 +253,8 @@ def refusal(call_id: int, err: GalleyError) -> list[bytes]:
 
 def _expired(call: Call) -> DeadlineExceeded:
     return DeadlineExceeded(round(call.deadline - call.rows[0].queued_at, 3))
+
+
+def _weight(work: Work) -> int:
+    """Return what a prepared row counts towards a batch: one without rows for the model still takes a place."""
+    return max(1, work.size)

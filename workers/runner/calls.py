@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import GalleyError
-from app.inference.messages import InferReply, InferRequest, Lane, RowFailure, encode
+from app.inference.messages import Form, InferReply, InferRequest, Lane, RowFailure, encode
 
 
 class Call:
@@ -15,6 +15,7 @@ class Call:
         self.call_id = request.call_id
         self.deadline = request.deadline
         self.lane: Lane = request.lane
+        self.form: Form = request.form
         self.parameters = parameters
         self.rows = [Row(self, index, each) for index, each in enumerate(data)]
         self.is_over = False
@@ -23,6 +24,11 @@ class Call:
         self._open_rows = len(self.rows)
         self._queue_s = 0.0
         self._compute_s = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its rows as they came."""
+        return sum(row.size_bytes for row in self.rows)
 
     def finish(self, index: int, answer: bytes | GalleyError) -> bool:
         """Take the answer, or the failure, of one row; return whether it was the last."""
@@ -53,10 +59,15 @@ class Call:
 class Row:
     """One row of a call: its place there and its bytes. Two rows are the same only if they are one object."""
 
-    __slots__ = ("call", "data", "index", "queued_at")
+    __slots__ = ("call", "data", "index", "queued_at", "size_bytes")
 
     def __init__(self, call: Call, index: int, data: bytes) -> None:
         self.call = call
         self.index = index
         self.data = data
+        self.size_bytes = len(data)
         self.queued_at = 0.0
+
+    def release(self) -> None:
+        """Let go of the bytes, which nobody needs once they were read."""
+        self.data = b""

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.errors import GalleyError
 from workers.runner.batch import BatchRunner
 from workers.runner.pipelines.base import Limits
-from workers.runner.pipelines.registry import make_pipeline
+from workers.runner.pipelines.registry import make_pipelines
 from workers.runner.proof import Proof, load_and_prove
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Loading:
         started = time.monotonic()
         try:
             model, proof = load_and_prove(self._folder, digest=self._digest, limits=self._limits)
-            self.proven = (BatchRunner(model, make_pipeline(model.manifest, self._limits)), proof)
+            self.proven = (BatchRunner(model, make_pipelines(model.manifest, self._limits)), proof)
         except GalleyError as err:
             self.reason = err.detail
         except Exception:

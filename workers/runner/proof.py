@@ -1,34 +1,32 @@
 """READY means proven: what a version must show before it serves, and how fast it turned out to be.
 
-The proof runs in the runner at each load and in the publisher before a version gets its name.
+The proof runs in the runner at each load, and in verification before a version gets its name.
 """
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from app.errors import GalleyError, InputError, InvalidManifest, ModelFailed, SampleMismatch, SignatureMismatch
 from model_store.manifest import SAMPLES_FILE, Manifest, TensorSpec
-from model_store.signature import SampleTensor, decode_samples, to_array
+from model_store.signature import Sample, SampleTensor, decode_samples, to_array
 from workers.runner.device import use_torch_threads
 from workers.runner.loaded_model import MODEL_ERRORS, TORCH_DTYPES, Layout, LoadedModel, check_tensor, last_line
 from workers.runner.loader import check_files, load_model, read_manifest
 from workers.runner.pipelines.base import Limits
 from workers.runner.pipelines.registry import make_pipeline
+from workers.runner.values import Strings, Value, joined, kind, sliced, turned
 
 logger = logging.getLogger(__name__)
 
 # Sums in another order (threads, batch, layout) differ in the last bits; a wrong weight differs in the first digits.
 RELATIVE_TOLERANCE = 1e-3
 ABSOLUTE_TOLERANCE = 1e-4
-# Stands in for a free dimension when no sample says what is usual.
-FREE_DIMENSION = 8
 # A larger batch must bring this much more speed to be worth its latency.
 WORTHWHILE = 1.05
 # Below this per row the layout is not worth a second load.
@@ -58,6 +56,21 @@ class Proof:
         object.__setattr__(self, "rows_per_s", best / self.seconds[best])
 
 
+@dataclass(frozen=True)
+class ProofStep:
+    """What the proof does next, in words, and the size of the batch that it runs, if it does."""
+
+    name: str
+    batch_size: int = 0
+
+
+Follow = Callable[[ProofStep], None]
+
+
+def follow_not(_step: ProofStep) -> None:
+    """Let a step pass by: a runner says only how its load ended."""
+
+
 def load_and_prove(
     folder: Path, *, digest: str = "", limits: Limits | None = None, budget_s: float = 5.0
 ) -> tuple[LoadedModel, Proof]:
@@ -67,25 +80,40 @@ def load_and_prove(
 
     :raises StoreError: the first thing that is wrong.
     """
-    use_torch_threads(1)
     manifest = read_manifest(folder, digest=digest)
     check_files(folder, manifest)
+    return prove(folder, manifest, limits=limits or Limits(), budget_s=budget_s)
+
+
+def prove(
+    folder: Path, manifest: Manifest, *, limits: Limits, budget_s: float, follow: Follow = follow_not
+) -> tuple[LoadedModel, Proof]:
+    """Load the artifact in `folder` and prove that it is what `manifest` says; `follow` hears of each step first.
+
+    :raises StoreError: the first thing that is wrong.
+    """
+    use_torch_threads(1)
+    follow(ProofStep("loading the artifact"))
     model = load_model(folder, manifest)
-    _check_samples(model, folder)
-    inputs, prepare_s = _rehearse(manifest, limits or Limits())
+    follow(ProofStep("replaying the samples"))
+    samples = _read_samples(folder)
+    _check_samples(model, samples)
+    follow(ProofStep("running a made-up row"))
+    inputs, prepare_s = _rehearse(manifest, limits, samples)
     model = _in_faster_layout(model, inputs, folder)
-    seconds, is_batch_safe = _measure(model, inputs, budget_s=budget_s)
+    seconds, is_batch_safe = _measure(model, inputs, budget_s=budget_s, follow=follow)
     return model, Proof(seconds=seconds, is_batch_safe=is_batch_safe, prepare_s=prepare_s)
 
 
-def _check_samples(model: LoadedModel, folder: Path) -> None:
+def _read_samples(folder: Path) -> list[Sample]:
     path = folder / SAMPLES_FILE
-    if not path.is_file():
-        return
+    return decode_samples(path.read_bytes()) if path.is_file() else []
 
-    for number, sample in enumerate(decode_samples(path.read_bytes()), 1):
-        expected = [_tensor(tensor) for tensor in _named(sample.outputs, model.manifest.outputs)]
-        actual = _forward(model, [_tensor(tensor) for tensor in _named(sample.inputs, model.manifest.inputs)])
+
+def _check_samples(model: LoadedModel, samples: list[Sample]) -> None:
+    for number, sample in enumerate(samples, 1):
+        expected = [sample_value(tensor) for tensor in _named(sample.outputs, model.manifest.outputs)]
+        actual = _forward(model, [sample_value(tensor) for tensor in _named(sample.inputs, model.manifest.inputs)])
         for spec, want, got in zip(model.manifest.outputs, expected, actual, strict=True):
             _check_close(want, got, f"Sample {number}, output {spec.name!r}")
 
@@ -99,22 +127,29 @@ def _named(tensors: Sequence[SampleTensor], specs: Sequence[TensorSpec]) -> list
     return [by_name[spec.name] for spec in specs]
 
 
-def _tensor(sample: SampleTensor) -> Tensor:
-    if sample.datatype not in TORCH_DTYPES:
-        raise SignatureMismatch(f"Sample tensor {sample.name!r} is {sample.datatype}, which models do not take.")
+def sample_value(sample: SampleTensor) -> Value:
+    """Return a stored tensor as a model takes it.
 
-    return torch.from_numpy(to_array(sample)).to(TORCH_DTYPES[sample.datatype])
+    :raises SignatureMismatch: when its elements are not of its datatype.
+    """
+    array = to_array(sample)
+    if sample.datatype == "BYTES":
+        return Strings(array.ravel().tolist(), array.shape)
+
+    return torch.from_numpy(array).to(TORCH_DTYPES[sample.datatype])
 
 
-def _check_close(want: Tensor, got: Tensor, what: str) -> None:
-    if want.shape != got.shape or want.dtype != got.dtype:
-        raise SampleMismatch(f"{what}: stored {want.dtype} {list(want.shape)}, got {got.dtype} {list(got.shape)}.")
+def _check_close(want: Value, got: Value, what: str) -> None:
+    if tuple(want.shape) != tuple(got.shape) or kind(want) != kind(got):
+        raise SampleMismatch(f"{what}: stored {kind(want)} {list(want.shape)}, got {kind(got)} {list(got.shape)}.")
     if not is_close(want, got):
         raise SampleMismatch(f"{what}: the model does not give the stored values.")
 
 
-def is_close(want: Tensor, got: Tensor) -> bool:
+def is_close(want: Value, got: Value) -> bool:
     """Say whether two outputs are equal but for rounding, which grows with their largest value."""
+    if isinstance(want, Strings) or isinstance(got, Strings):
+        return want == got
     if not want.is_floating_point():
         return torch.equal(want, got)
 
@@ -124,15 +159,16 @@ def is_close(want: Tensor, got: Tensor) -> bool:
     return np.allclose(left, right, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * scale, equal_nan=True)
 
 
-def _rehearse(manifest: Manifest, limits: Limits) -> tuple[list[Tensor], float]:
-    """Send a made-up row through the pipeline; return one row's tensors and the seconds it took."""
+def _rehearse(manifest: Manifest, limits: Limits, samples: list[Sample]) -> tuple[list[Value], float]:
+    """Send a made-up row through the pipeline; return one row's inputs and the seconds it took."""
     pipeline = make_pipeline(manifest, limits)
-    data, parameters = pipeline.rehearsal(), pipeline.read_parameters({})
+    rehearsal = pipeline.rehearsal(samples[0].inputs if samples else ())
+    parameters = pipeline.read_parameters(rehearsal.parameters)
     try:
         # Twice: the first time pays for what is set up once.
-        pipeline.prepare(data, parameters)
+        pipeline.prepare(rehearsal.data, parameters)
         started = time.perf_counter()
-        row = pipeline.prepare(data, parameters)
+        row = pipeline.prepare(rehearsal.data, parameters)
         took = time.perf_counter() - started
     except (InputError, ModelFailed) as err:
         raise SignatureMismatch(err.detail) from err
@@ -140,13 +176,12 @@ def _rehearse(manifest: Manifest, limits: Limits) -> tuple[list[Tensor], float]:
         # Steps that are fine one by one, but not in this order or on this picture.
         raise InvalidManifest(f"The preprocessing does not run: {last_line(err)}") from err
 
-    inputs = [tensor.unsqueeze(0) for tensor in row.inputs]
-    for spec, tensor in zip(manifest.inputs, inputs, strict=True):
-        check_tensor(spec, tensor)
-    return inputs, took
+    for spec, value in zip(manifest.inputs, row.inputs, strict=True):
+        check_tensor(spec, value)
+    return list(row.inputs), took
 
 
-def _in_faster_layout(model: LoadedModel, row: list[Tensor], folder: Path) -> LoadedModel:
+def _in_faster_layout(model: LoadedModel, row: list[Value], folder: Path) -> LoadedModel:
     """Return the model with the memory layout that is faster for it, if that gives the same answers."""
     alone = _forward(model, row)
     planes_s = _fastest(model, row)
@@ -160,7 +195,7 @@ def _in_faster_layout(model: LoadedModel, row: list[Tensor], folder: Path) -> Lo
     return other
 
 
-def _answers_same(model: LoadedModel, inputs: list[Tensor], first: list[Tensor]) -> bool:
+def _answers_same(model: LoadedModel, inputs: list[Value], first: list[Value]) -> bool:
     """Say whether the first row of the answer is `first`."""
     try:
         answer = model.forward(inputs)
@@ -168,18 +203,20 @@ def _answers_same(model: LoadedModel, inputs: list[Tensor], first: list[Tensor])
         logger.info("%s does not run so: %s", model.manifest.name, err.detail)
         return False
 
-    return all(is_close(want, got[:1]) for want, got in zip(first, answer, strict=True))
+    return all(is_close(want, sliced(got, 0, want.shape[0])) for want, got in zip(first, answer, strict=True))
 
 
-def _measure(model: LoadedModel, row: list[Tensor], *, budget_s: float) -> tuple[dict[int, float], bool]:
+def _measure(model: LoadedModel, row: list[Value], *, budget_s: float, follow: Follow) -> tuple[dict[int, float], bool]:
     """Run growing batches of rows that differ; return seconds per batch size and whether rows kept their answers."""
     until = time.perf_counter() + budget_s
+    follow(ProofStep("running a batch of 1", 1))
     alone = _forward(model, row)
     seconds = {1: _fastest(model, row)}
     for size in _sizes(model.manifest.max_batch_size):
         expected_s = 3 * size * seconds[max(seconds)] / max(seconds)
         if time.perf_counter() + expected_s > until:
             break
+        follow(ProofStep(f"running a batch of {size}", size))
         batch = _batch(row, size)
         if not _answers_same(model, batch, alone):
             return seconds, len(seconds) > 1
@@ -193,16 +230,12 @@ def _sizes(most: int) -> list[int]:
     return [*powers, most] if most > 1 else []
 
 
-def _batch(row: list[Tensor], size: int) -> list[Tensor]:
+def _batch(row: list[Value], size: int) -> list[Value]:
     """Repeat a row; all but the first are turned round, so that rows that get mixed up show."""
-    return [torch.cat([tensor, *([_different(tensor)] * (size - 1))]) for tensor in row]
+    return [joined([value, *([turned(value)] * (size - 1))]) for value in row]
 
 
-def _different(tensor: Tensor) -> Tensor:
-    return tensor.flip(dims=list(range(1, tensor.dim()))) if tensor.dim() > 1 else tensor
-
-
-def _fastest(model: LoadedModel, inputs: list[Tensor]) -> float:
+def _fastest(model: LoadedModel, inputs: list[Value]) -> float:
     """Return the shorter of two runs; TorchScript compiles in the first ones."""
     times = []
     for _ in range(2):
@@ -212,7 +245,7 @@ def _fastest(model: LoadedModel, inputs: list[Tensor]) -> float:
     return min(times)
 
 
-def _forward(model: LoadedModel, inputs: list[Tensor]) -> list[Tensor]:
+def _forward(model: LoadedModel, inputs: list[Value]) -> list[Value]:
     try:
         return model.forward(inputs)
     except ModelFailed as err:

@@ -16,19 +16,17 @@ class RowQueue:
         self.capacity = capacity
         self._calls: dict[Lane, deque[deque[Row]]] = {lane: deque() for lane in Lane}
         self._rows = dict.fromkeys(Lane, 0)
+        self.size_bytes = 0
         self._since_batch = 0
 
     def __len__(self) -> int:
         return sum(self._rows.values())
 
-    def has_room(self, rows: int) -> bool:
-        """Say whether so many rows fit."""
-        return len(self) + rows <= self.capacity
-
     def put(self, call: Call, now: float) -> None:
         """Let all rows of a call wait."""
         for row in call.rows:
             row.queued_at = now
+            self.size_bytes += row.size_bytes
         self._calls[call.lane].append(deque(call.rows))
         self._rows[call.lane] += len(call.rows)
 
@@ -51,6 +49,7 @@ class RowQueue:
             if late:
                 self._calls[lane] = deque(rows for rows in calls if rows[0].call.deadline > now)
                 self._rows[lane] -= sum(map(len, late))
+                self.size_bytes -= sum(row.size_bytes for rows in late for row in rows)
                 expired.extend(rows[0].call for rows in late)
         return expired
 
@@ -73,6 +72,7 @@ class RowQueue:
         rows = calls.popleft()
         row = rows.popleft()
         self._rows[lane] -= 1
+        self.size_bytes -= row.size_bytes
         if rows:
             calls.append(rows)
         return row

@@ -1,23 +1,41 @@
-"""What a task's pipeline does with a row, whatever the task."""
+"""What a pipeline does with a row, whatever the task and the form of its bytes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-from torch import Tensor
 
 from app.errors import GalleyError
 from model_store.manifest import Manifest
+from model_store.signature import SampleTensor
+from workers.runner.values import Value
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRow:
-    """One row as tensors without the batch dimension, in the manifest's order, and what its answer needs besides."""
+    """One row of a call as a block of model inputs in the manifest's order, and what its answer needs besides.
 
-    inputs: tuple[Tensor, ...]
+    Each input has the batch first: one for a picture, as many as the caller sent for tensors.
+    """
+
+    inputs: tuple[Value, ...]
     context: Any = None
     parameters: Any = None
+    timeout_s: float = 0.0
+    """How long the caller would let it wait, from its arrival; 0 for as long as its deadline allows."""
+
+    @property
+    def size(self) -> int:
+        """How many rows of a batch it takes."""
+        return self.inputs[0].shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A row made up by the pipeline that is to read it, and the parameters it comes with."""
+
+    data: bytes
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +46,9 @@ class Limits:
 
 
 class Pipeline(ABC):
-    """Decode and encode for one task. Methods may be called by several threads at once and keep no state.
+    """Decode and encode for one task or form. Methods may be called by several threads at once and keep no state.
 
-    :raises InvalidManifest: on construction, when the manifest does not fit the task.
+    :raises InvalidManifest: on construction, when the manifest does not fit.
     """
 
     def __init__(self, manifest: Manifest, limits: Limits) -> None:
@@ -45,20 +63,20 @@ class Pipeline(ABC):
         """
 
     @abstractmethod
-    def is_quick(self, data: bytes) -> bool:
+    def is_quick(self, data: bytes, parameters: Any) -> bool:
         """Say whether `prepare` surely takes less than handing the row to a thread: some tenths of a millisecond."""
 
     @abstractmethod
     def prepare(self, data: bytes, parameters: Any) -> PreparedRow:
-        """Turn a row's bytes into tensors.
+        """Turn a row's bytes into model inputs.
 
         :raises GalleyError: when the row is bad.
         """
 
     @abstractmethod
-    def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Tensor]) -> list[bytes | GalleyError]:
-        """Return the answer of each row, in order, from the outputs of their batch."""
+    def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Value]) -> list[bytes | GalleyError]:
+        """Return the answer of each row, in order, from the outputs of all their blocks, joined in that order."""
 
     @abstractmethod
-    def rehearsal(self) -> bytes:
-        """Return the bytes of a made-up row, for the proof that the whole way works."""
+    def rehearsal(self, usual: Sequence[SampleTensor] = ()) -> Rehearsal:
+        """Return a made-up row, to prove that the whole way works; `usual` are a stored sample's inputs, if any."""

@@ -13,11 +13,13 @@ from torch import Tensor
 from app.errors import GalleyError, InvalidManifest, ModelFailed, SignatureMismatch
 from app.scenarios.images import TASK, ImageAnswer, ImageParameters, LabelScore, encode_answer, read_parameters
 from model_store.manifest import Manifest
+from model_store.signature import SampleTensor
 from workers.runner.loaded_model import check_tensor
-from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow
+from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow, Rehearsal
 from workers.runner.pipelines.image_decoding import decode_image, is_small_png, open_image
 from workers.runner.pipelines.registry import register
 from workers.runner.pipelines.transforms import build_transform
+from workers.runner.values import Value
 
 # Decoding takes up to twelve bytes a pixel for a moment. Pictures over this size take turns, so that the peak is that
 # of one of them, however many threads decode.
@@ -44,7 +46,7 @@ class ImagePipeline(Pipeline):
         """Return how many labels are wanted."""
         return read_parameters(raw)
 
-    def is_quick(self, data: bytes) -> bool:
+    def is_quick(self, data: bytes, _parameters: ImageParameters) -> bool:
         """Say whether the file is a PNG of few bytes and pixels."""
         return is_small_png(data)
 
@@ -53,16 +55,17 @@ class ImagePipeline(Pipeline):
         opened = open_image(data, max_pixels=self.limits.max_image_pixels)
         with _LARGE if opened.width * opened.height > LARGE_PIXELS else nullcontext():
             picture = decode_image(opened, mode=self.manifest.preprocessing.mode)
-            tensor = self._transform(picture)
+            image = self._transform(picture).unsqueeze(0)
         try:
-            check_tensor(self.manifest.inputs[0], tensor.unsqueeze(0))
+            check_tensor(self.manifest.inputs[0], image)
         except SignatureMismatch as err:
             raise ModelFailed(f"The preprocessing does not fit the model: {err.detail}") from err
 
-        return PreparedRow((tensor,), picture.size, parameters)
+        return PreparedRow((image,), picture.size, parameters)
 
-    def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Tensor]) -> list[bytes | GalleyError]:
+    def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Value]) -> list[bytes | GalleyError]:
         """Return the best labels of each row; a row whose scores are not finite failed."""
+        assert isinstance(outputs[0], Tensor)
         scores = self._activate(outputs[0].float())
         most = min(max(row.parameters.top_k for row in rows), scores.shape[1])
         best = torch.topk(scores, most, dim=1)
@@ -71,7 +74,7 @@ class ImagePipeline(Pipeline):
             for row, values, indices in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
-    def rehearsal(self) -> bytes:
+    def rehearsal(self, _usual: Sequence[SampleTensor] = ()) -> Rehearsal:
         """Return a small picture that looks different from every side."""
         falling = Image.linear_gradient("L")
         picture = Image.merge(
@@ -79,7 +82,7 @@ class ImagePipeline(Pipeline):
         )
         file = BytesIO()
         picture.save(file, "PNG")
-        return file.getvalue()
+        return Rehearsal(file.getvalue())
 
     def _answer(self, row: PreparedRow, values: list[float], indices: list[int]) -> bytes | GalleyError:
         # topk puts NaN first, so the first value tells.
@@ -99,7 +102,7 @@ class ImagePipeline(Pipeline):
 def _check_signature(manifest: Manifest) -> None:
     if len(manifest.inputs) != 1 or len(manifest.inputs[0].shape) != 4:
         raise InvalidManifest("An image classifier takes one input of shape [-1, channels, height, width].")
-    if len(manifest.outputs) != 1 or len(manifest.outputs[0].shape) != 2:
+    if len(manifest.outputs) != 1 or len(manifest.outputs[0].shape) != 2 or manifest.outputs[0].datatype == "BYTES":
         raise InvalidManifest("An image classifier has one output of shape [-1, classes].")
 
     classes = manifest.outputs[0].shape[1]

@@ -1,19 +1,21 @@
-"""Which pipeline does which task: every module beside this one is imported, and registers what it brings."""
+"""Which pipeline reads which rows: every module beside this one is imported, and registers what it brings."""
 
 import importlib
 import pkgutil
 from collections.abc import Callable
 
-from app.errors import InvalidManifest
+from app.inference.messages import Form
 from model_store.manifest import Manifest, Task
 from workers.runner import pipelines
 from workers.runner.pipelines.base import Limits, Pipeline
+from workers.runner.pipelines.task_signatures import check_task
 
 _by_task: dict[str, type[Pipeline]] = {}
+_for_all: dict[Form, type[Pipeline]] = {}
 
 
 def register(task: Task) -> Callable[[type[Pipeline]], type[Pipeline]]:
-    """Make the decorated class the pipeline of `task`."""
+    """Make the decorated class the pipeline of `task`: it reads what that scenario's callers send."""
 
     def add(pipeline: type[Pipeline]) -> type[Pipeline]:
         _by_task[task] = pipeline
@@ -22,18 +24,40 @@ def register(task: Task) -> Callable[[type[Pipeline]], type[Pipeline]]:
     return add
 
 
-def make_pipeline(manifest: Manifest, limits: Limits) -> Pipeline:
-    """Return the pipeline of the manifest's task.
+def register_for_all(form: Form) -> Callable[[type[Pipeline]], type[Pipeline]]:
+    """Make the decorated class read the rows of `form`, whatever the model's task."""
 
-    :raises InvalidManifest: when no pipeline does the task, or the manifest does not fit it.
+    def add(pipeline: type[Pipeline]) -> type[Pipeline]:
+        _for_all[form] = pipeline
+        return pipeline
+
+    return add
+
+
+def make_pipelines(manifest: Manifest, limits: Limits) -> dict[Form, Pipeline]:
+    """Return the pipeline of each form that the model can be asked in.
+
+    A task that no pipeline is registered for has no scenario: such a model is asked for tensors only.
+
+    :raises InvalidManifest: when the manifest does not fit its task.
     """
-    if manifest.task not in _by_task:
-        raise InvalidManifest(f"No pipeline does {manifest.task!r} yet; there are: {', '.join(sorted(_by_task))}.")
+    check_task(manifest)
+    made = {form: pipeline(manifest, limits) for form, pipeline in _for_all.items()}
+    if manifest.task in _by_task:
+        made[Form.SCENARIO] = _by_task[manifest.task](manifest, limits)
+    return made
 
-    return _by_task[manifest.task](manifest, limits)
+
+def make_pipeline(manifest: Manifest, limits: Limits) -> Pipeline:
+    """Return the pipeline that the model is rehearsed with: its scenario's, or that of tensors where there is none.
+
+    :raises InvalidManifest: when the manifest does not fit its task.
+    """
+    made = make_pipelines(manifest, limits)
+    return made.get(Form.SCENARIO, made[Form.TENSORS])
 
 
-# Below the definitions: the modules import `register` from here.
+# Below the definitions: the modules import the decorators from here.
 for _module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}."):
     if _module.name != __name__:
         importlib.import_module(_module.name)

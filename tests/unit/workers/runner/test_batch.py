@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from torch import Tensor, nn
 
-from app.inference.messages import InferRequest
+from app.inference.messages import Form, InferRequest
 from app.scenarios.images import ImageParameters, decode_answer
 from model_store.manifest import ARTIFACT_FILE, TensorSpec
 from tests.factories.models import ColourModel, FailsOnBlack, FoldsBatch, colour_manifest, save_scripted
@@ -18,6 +18,7 @@ from workers.runner.calls import Call, Row
 from workers.runner.loader import load_model
 from workers.runner.pipelines.base import Limits
 from workers.runner.pipelines.images import ImagePipeline
+from workers.runner.pipelines.tensors import TensorPipeline
 
 
 class Broken(ImagePipeline):
@@ -38,7 +39,8 @@ def make_runner(folder: Path, module: nn.Module | None = None, **changes: Any) -
     """Return a batch runner of a tiny model."""
     save_scripted(module or ColourModel(), folder / ARTIFACT_FILE)
     manifest = colour_manifest(**changes)
-    return BatchRunner(load_model(folder, manifest), Broken(manifest, Limits()))
+    pipelines = {Form.SCENARIO: Broken(manifest, Limits()), Form.TENSORS: TensorPipeline(manifest, Limits())}
+    return BatchRunner(load_model(folder, manifest), pipelines)
 
 
 def make_rows(pictures: list[bytes]) -> list[Row]:
@@ -50,7 +52,7 @@ def make_rows(pictures: list[bytes]) -> list[Row]:
 def run(runner: BatchRunner, pictures: list[bytes]) -> list[Work]:
     """Prepare and run pictures as one batch."""
     works = runner.prepare(make_rows(pictures))
-    runner.forward(works)
+    runner.forward(works, limit=len(pictures))
     return works
 
 

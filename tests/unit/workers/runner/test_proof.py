@@ -108,7 +108,7 @@ def test_other_answers_than_the_samples_are_refused(tmp_path: Path) -> None:
         ({"samples": BYTES_SAMPLE}, SignatureMismatch),
         ({"module": WrongWidth()}, SignatureMismatch),
         ({"manifest": colour_manifest(preprocessing=Preprocessing(steps=UNSCALED_STEPS))}, InvalidManifest),
-        ({"manifest": colour_manifest(task="tensor")}, InvalidManifest),
+        ({"manifest": colour_manifest(task="ranking")}, InvalidManifest),
         ({"manifest": colour_manifest(labels=["one"])}, InvalidManifest),
         ({"manifest": colour_manifest(preprocessing=Preprocessing(steps=[Step(op="to_image")]))}, SignatureMismatch),
         (

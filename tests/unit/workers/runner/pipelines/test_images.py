@@ -38,7 +38,7 @@ def test_prepares_what_the_signature_says() -> None:
     row = make_pipeline().prepare(plain_picture((255, 0, 51), size=(30, 20)), ImageParameters())
 
     assert row.context == (30, 20)
-    assert row.inputs[0].mean(dim=(1, 2)).tolist() == pytest.approx([1.0, 0.0, 0.2])
+    assert row.inputs[0].mean(dim=(2, 3)).tolist() == [pytest.approx([1.0, 0.0, 0.2])]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_pictures_of_a_free_size_keep_theirs() -> None:
         plain_picture((1, 2, 3), size=(7, 5)), ImageParameters()
     )
 
-    assert list(row.inputs[0].shape) == [3, 5, 7]
+    assert list(row.inputs[0].shape) == [1, 3, 5, 7]
 
 
 def test_large_pictures_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
