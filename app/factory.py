@@ -8,11 +8,16 @@ from app.inference.directory_reader import DirectoryReader
 from app.infra.redis import Subscriber, make_redis, redis_errors
 from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
+from app.services.assignment_batches import Keeping
+from app.services.assignments import AssignmentLog
 from app.services.audit import AuditLog
 from app.services.catalog import CATALOG_CHANNEL
 from app.services.clients import ClientService
+from app.services.experiment_store import ExperimentStore
+from app.services.experiments import ExperimentService
 from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
+from app.services.outcomes import OutcomeService
 from app.services.prediction import PredictionService
 from app.services.publishing import PublishingService
 from app.services.quarantine import quarantine_of
@@ -58,6 +63,8 @@ def make_services(settings: Settings) -> Services:
         releases.catalog,
         readiness=Readiness(is_ready=lambda ref: bool(directory.ready(ref)), want=directory.want),
     )
+    experiment_store = ExperimentStore(redis_client)
+    assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
     catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
     jobs = JobService(database, TaskQueue(settings).send)
     token_codec = JwtCodec(settings)
@@ -87,6 +94,10 @@ def make_services(settings: Settings) -> Services:
             }
         ),
         statistics=StatisticsService(settings.metrics_dir / "runners"),
+        assignments=assignments,
+        outcomes=OutcomeService(database, experiment_store, router),
+        experiments=ExperimentService(database, experiment_store, router),
         inference=inference,
-        listeners=(tokens, router, catalog_news, directory),
+        # The log is stopped last: whatever the others still let through is written.
+        listeners=(assignments, tokens, router, catalog_news, directory),
     )

@@ -116,6 +116,13 @@ class Settings:
     verification_wall_s: float
     """Seconds a verification may take by the clock."""
 
+    assignment_ttl_s: int
+    """How long it is remembered which variant answered a request or a subject, for outcomes that name it."""
+    assignments_kept: int
+    """How many of these are remembered per model, the newest ones: each takes about 70 bytes of Redis' memory."""
+    outcome_days: int
+    """Days that the counts and outcomes of a route's earlier revisions are kept."""
+
     log_level: str
     """`debug`, `info`, `warning` or `error`."""
 
@@ -177,6 +184,9 @@ def read_settings() -> Settings:
         verification_memory=env.int("VERIFICATION_MEMORY", 4 * 2**30, validate=positive),
         verification_cpu_s=env.float("VERIFICATION_CPU_S", 120.0, validate=positive),
         verification_wall_s=env.float("VERIFICATION_WALL_S", 300.0, validate=positive),
+        assignment_ttl_s=env.int("ASSIGNMENT_TTL_S", 7 * 86_400, validate=positive),
+        assignments_kept=env.int("ASSIGNMENTS_KEPT", 1_000_000, validate=positive),
+        outcome_days=env.int("OUTCOME_DAYS", 90, validate=positive),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
     )
     problems = _problems(env)

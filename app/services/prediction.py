@@ -1,6 +1,6 @@
 """One online inference: resolve the version, check its task, ask a runner, name what answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,8 +84,12 @@ class PredictionService:
         self._router = router
         self._client = client
 
-    def predict(self, request: PredictionRequest) -> Prediction:
+    def predict(
+        self, request: PredictionRequest, *, on_resolved: Callable[[Resolved], None] | None = None
+    ) -> Prediction:
         """Answer every row of `request`, waiting at most until its deadline.
+
+        `on_resolved` learns what is asked before it answers, or fails to.
 
         :raises NotFoundError: when no such model or version is published.
         :raises WrongTask: when the model does something else.
@@ -97,6 +101,8 @@ class PredictionService:
             request.model, request.version, subject=request.subject, client_id=request.client_id
         )
         _check_fit(resolved, request.task)
+        if on_resolved is not None:
+            on_resolved(resolved)
 
         answer = self._client.infer(
             resolved.ref,

@@ -10,10 +10,13 @@ from flask import Flask, current_app
 from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.services.aliases import AliasService
+from app.services.assignments import AssignmentLog
 from app.services.audit import AuditLog
 from app.services.clients import ClientService
+from app.services.experiments import ExperimentService
 from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
+from app.services.outcomes import OutcomeService
 from app.services.prediction import PredictionService
 from app.services.publishing import PublishingService
 from app.services.readiness import ReadinessService
@@ -62,6 +65,9 @@ class Services:
     predictions: PredictionService
     readiness: ReadinessService
     statistics: StatisticsService
+    assignments: AssignmentLog
+    outcomes: OutcomeService
+    experiments: ExperimentService
     inference: InferenceClient
     listeners: Sequence[Listener]
     """What `start` starts, in this order, and `close` stops."""

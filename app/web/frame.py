@@ -7,10 +7,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.settings import Settings
 from app.web.api import init_api
+from app.web.assignments import init_assignments
 from app.web.auth import init_auth
 from app.web.blueprints.audit.routes import blp as audit
 from app.web.blueprints.auth.routes import blp as auth
 from app.web.blueprints.clients.routes import blp as clients
+from app.web.blueprints.experiments.routes import blp as experiments
 from app.web.blueprints.health.routes import blp as health
 from app.web.blueprints.images.routes import blp as images
 from app.web.blueprints.jobs.routes import blp as jobs
@@ -41,6 +43,7 @@ BLUEPRINTS = (
     audit,
     publishing,
     retention,
+    experiments,
     jobs,
     *OIP_BLUEPRINTS,
 )
@@ -65,6 +68,7 @@ def build_frame(services: Services, registry: CollectorRegistry = REGISTRY) -> F
     init_request_context(app, settings)
     init_error_handlers(app)
     init_services(app, services)
+    init_assignments(app, services.assignments)
     init_cors(app, settings)
     init_body(app, settings)
     services.token_codec.init_app(app)

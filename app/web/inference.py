@@ -23,6 +23,7 @@ from app.errors import (
 )
 from app.services.allocation import LONGEST_SUBJECT
 from app.services.prediction import Prediction, PredictionRequest
+from app.services.routing import Resolved
 from app.web.auth import caller
 from app.web.body import BODY_PROBLEMS
 from app.web.extensions import services
@@ -115,8 +116,14 @@ def predict(
 
 def ask(asked: PredictionRequest) -> Prediction:
     """Ask a model; headers and log line will say what answered."""
-    prediction = services().predictions.predict(asked)
-    current_context().answered = prediction
+    context = current_context()
+
+    def note(resolved: Resolved) -> None:
+        context.routed = resolved
+        context.subject = asked.subject or asked.client_id
+
+    prediction = services().predictions.predict(asked, on_resolved=note)
+    context.answered = prediction
     return prediction
 
 

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, has_request_context, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.errors import InvalidFields
+from app.services.routing import Resolved
 from app.settings import Settings
 
 logger = structlog.get_logger("app.web.access")
@@ -52,6 +53,9 @@ class RequestContext:
     request_id: str
     started: float
     limit_s: float
+    routed: Resolved | None = None
+    """What the request was sent to, whether it answered or not, and the subject that it was chosen for."""
+    subject: str = ""
     answered: Answered | None = None
     log_fields: dict[str, Any] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ PROVEN_ELSEWHERE: dict[str, str] = {
     "app/infra/redis.py": "tests/integration/test_redis.py",
     "app/inference/directory_publisher.py": "tests/integration/test_directory.py",
     "app/inference/directory_reader.py": "tests/integration/test_directory.py",
+    "app/services/experiment_store.py": "tests/integration/test_experiment_store.py",
     "deploy/stack/__main__.py": "tests/e2e/test_endings.py",
     "deploy/stack/access_token.py": "tests/e2e/test_first_light.py",
     "deploy/stack/demo.py": "tests/e2e/test_first_light.py",

@@ -15,10 +15,15 @@ from app.inference.directory import DirectorySnapshot
 from app.infra.redis import make_redis
 from app.infra.task_names import TaskName
 from app.services.aliases import AliasService
+from app.services.assignment_batches import Keeping
+from app.services.assignments import AssignmentLog
 from app.services.audit import AuditLog
 from app.services.clients import ClientDraft, ClientService
+from app.services.experiment_store import ExperimentStore
+from app.services.experiments import ExperimentService
 from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
+from app.services.outcomes import OutcomeService
 from app.services.prediction import PredictionService
 from app.services.publishing import PublishingService
 from app.services.quarantine import quarantine_of
@@ -86,6 +91,8 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
     store = make_store(folder)
     releases = ReleaseService(database, store)
     router = Router(releases.catalog)
+    experiment_store = ExperimentStore(redis_client)
+    assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
     inference = FakeInferenceClient()
     client = client or cast(InferenceClient, inference)
 
@@ -120,6 +127,9 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
             }
         ),
         statistics=StatisticsService(settings.metrics_dir / "runners"),
+        assignments=assignments,
+        outcomes=OutcomeService(database, experiment_store, router),
+        experiments=ExperimentService(database, experiment_store, router),
         inference=client,
         listeners=(),
     )

@@ -1,0 +1,116 @@
+"""The assignment log: which variant took which request, gathered in memory and written to Redis a moment later."""
+
+import logging
+import threading
+from collections import deque
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+from redis.exceptions import RedisError
+
+from app.errors import RedisUnavailable
+from app.services.assignment_batches import MOST_PER_BATCH, Assignment, Batch, Keeping, Shares, make_batch
+from app.services.experiment_store import ExperimentStore
+from app.services.route_table import RouteTable
+from app.services.routing import Router
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING: Final = 50_000
+"""Assignments that wait while Redis is away, about 300 bytes each; what comes then is dropped and counted."""
+FLUSH_EVERY_S: Final = 0.25
+
+REQUESTS = Counter(
+    "galley_variant_requests",
+    "Requests that a variant of a route took, by how they ended.",
+    ["model", "variant", "version", "outcome"],
+)
+SECONDS = Histogram(
+    "galley_variant_seconds",
+    "How long answered requests took, by the variant of the route.",
+    ["model", "variant", "version"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+DROPPED = Counter("galley_assignments_dropped", "Assignments that no experiment counts: Redis was away for too long.")
+
+
+class AssignmentLog:
+    """Takes assignments at once and hands them to Redis on a thread of its own. Greenlets and threads may share it."""
+
+    def __init__(self, store: ExperimentStore, router: Router, keeping: Keeping) -> None:
+        self._store = store
+        self._router = router
+        self._keeping = keeping
+        self._pending: deque[Assignment] = deque()
+        self._unwritten: Batch | None = None
+        self._has_warned = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="assignments", daemon=True)
+
+    def note(self, assignment: Assignment) -> None:
+        """Count a request. Never waits."""
+        labels = (assignment.model_name, assignment.variant, str(assignment.version))
+        REQUESTS.labels(*labels, assignment.ending.value).inc()
+        SECONDS.labels(*labels).observe(assignment.seconds)
+        if len(self._pending) >= MOST_PENDING:
+            DROPPED.inc()
+        else:
+            self._pending.append(assignment)
+
+    def flush(self) -> bool:
+        """Write what waits, and say whether all of it was written; what was not waits on.
+
+        Only one thread may flush at a time: once started, that is the log's own.
+        """
+        while self._unwritten or self._pending:
+            # A batch that failed may have been added all the same: it is sent again as it was, under its id.
+            self._unwritten = self._unwritten or self._next_batch()
+            if not self._write(self._unwritten):
+                return False
+            self._unwritten = None
+        return True
+
+    def start(self) -> None:
+        """Begin to write every FLUSH_EVERY_S."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what still waits, and end; what Redis does not take now is lost and counted."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(FLUSH_EVERY_S):
+            self.flush()
+        if not self.flush():
+            lost = len(self._pending) + (self._unwritten.size if self._unwritten else 0)
+            DROPPED.inc(lost)
+            logger.warning("no Redis at the end: %d assignments are counted for no experiment", lost)
+
+    def _next_batch(self) -> Batch:
+        taken = [self._pending.popleft() for _ in range(min(len(self._pending), MOST_PER_BATCH))]
+        return make_batch(taken, self._keeping, shares_of=self._shares)
+
+    def _write(self, batch: Batch) -> bool:
+        """Add a batch; say whether it is done with."""
+        try:
+            self._store.add(batch)
+        except RedisUnavailable as err:
+            if not self._has_warned:
+                logger.warning("no Redis for assignments, they wait in memory: %s", err.detail)
+            self._has_warned = True
+            return False
+        except RedisError as err:
+            # Redis is there and refuses: it would refuse this batch again, and all behind it would wait for ever.
+            DROPPED.inc(batch.size)
+            logger.error("Redis refuses %d assignments, which are counted for no experiment: %s", batch.size, err)
+
+        self._has_warned = False
+        return True
+
+    def _shares(self, model_name: str, revision: int) -> Shares | None:
+        model = self._router.catalog.get(model_name)
+        if model is None or model.route is None or model.route.revision != revision:
+            return None
+
+        return RouteTable(model.route).shares()

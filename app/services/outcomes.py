@@ -1,0 +1,125 @@
+"""Outcomes: what came of a request or a subject, written down for the variant that answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.db.repositories.outcomes import OutcomeFacts, OutcomeRepository
+from app.db.session import Database
+from app.errors import AssignmentNotFound, RedisUnavailable
+from app.infra.clock import Clock
+from app.services.assignment_batches import request_unit, subject_unit
+from app.services.experiment_store import Assigned, ExperimentStore
+from app.services.route_table import RouteTable
+from app.services.routing import Router
+
+LARGEST_VALUE: Final = 1e100
+"""Squares of values stay within what a double holds, on every database."""
+SMALLEST_VALUE: Final = 1e-100
+"""What is closer to zero is zero: PostgreSQL takes a square that vanishes for an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeDraft:
+    """One reported value. Either `request_id` or `subject` is given; `variant` only where the caller knows it."""
+
+    metric: str
+    value: float
+    request_id: str | None = None
+    subject: str | None = None
+    variant: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What the value belongs to."""
+        return subject_unit(self.subject or "") if self.request_id is None else request_unit(self.request_id)
+
+    @property
+    def needs_log(self) -> bool:
+        """Whether only the assignment log can tell its variant."""
+        return self.request_id is not None and self.variant is None
+
+
+class OutcomeService:
+    """Records outcomes. Holds no state of its own; safe to share between greenlets."""
+
+    def __init__(
+        self, database: Database, store: ExperimentStore, router: Router, *, clock: Clock | None = None
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._router = router
+        self._clock = clock or Clock()
+
+    def record(self, model_name: str, drafts: Sequence[OutcomeDraft], *, by: str) -> list[Assigned]:
+        """Write all outcomes or none, and return the variant that each counts for.
+
+        The variant is the one named, else the one that answered last as the assignment log knows, else, for a
+        subject, the one that the route gives it. A later value of the same metric takes the earlier one's place.
+
+        :raises ModelNotFound: when there is no such model.
+        :raises AssignmentNotFound: when no variant is known for one of them.
+        :raises RedisUnavailable: when the log is needed and Redis is away.
+        """
+        self._router.model(model_name)
+        known = self._known(model_name, drafts)
+        assigned = [self._assigned(model_name, draft, known.get(draft.unit), by) for draft in drafts]
+        now = self._clock.utcnow()
+        facts = [
+            OutcomeFacts(
+                model_name=model_name,
+                revision=one.revision,
+                variant=one.variant,
+                metric=draft.metric,
+                unit=draft.unit,
+                value=draft.value if abs(draft.value) >= SMALLEST_VALUE else 0.0,
+                recorded_at=now,
+                recorded_by=by,
+            )
+            for draft, one in zip(drafts, assigned, strict=True)
+        ]
+        with self._database.write() as session:
+            OutcomeRepository(session).put(facts)
+        return assigned
+
+    def _known(self, model_name: str, drafts: Sequence[OutcomeDraft]) -> Mapping[str, Assigned]:
+        try:
+            return self._store.find(model_name, list(dict.fromkeys(draft.unit for draft in drafts)))
+        except RedisUnavailable:
+            if any(draft.needs_log for draft in drafts):
+                raise
+            # The route tells the others.
+            return {}
+
+    def _assigned(self, model_name: str, draft: OutcomeDraft, known: Assigned | None, client_id: str) -> Assigned:
+        if draft.variant is not None:
+            return known if known and known.variant == draft.variant else self._named(model_name, draft.variant)
+        if known is not None:
+            return known
+        if draft.subject is None:
+            raise AssignmentNotFound(
+                f"No variant of '{model_name}' is known to have answered the request '{draft.request_id}': no route"
+                " chose for it, or it is too long ago. Name the subject, or the variant (header X-Variant)."
+            )
+
+        return self._dealt(model_name, draft.subject, client_id)
+
+    def _dealt(self, model_name: str, subject: str, client_id: str) -> Assigned:
+        # Not `Router.resolve`: whether a version can answer now is of no importance to what came of it.
+        route = self._router.model(model_name).route
+        if route is None:
+            raise AssignmentNotFound(f"The model '{model_name}' has no route, so no variant answered '{subject}'.")
+
+        return Assigned(route.revision, RouteTable(route).choose(subject, client_id).variant)
+
+    def _named(self, model_name: str, variant: str) -> Assigned:
+        route = self._router.model(model_name).route
+        if route is None:
+            raise AssignmentNotFound(f"The model '{model_name}' has no route, so it has no variant '{variant}'.")
+
+        names = [one["name"] for one in route.document["variants"]]
+        if variant not in names:
+            raise AssignmentNotFound(
+                f"The route of '{model_name}' has no variant '{variant[:64]}'; it has {', '.join(names)}."
+            )
+        return Assigned(route.revision, variant)

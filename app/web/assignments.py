@@ -1,0 +1,33 @@
+"""Tells the assignment log of each request that a variant of a route took, however it ended."""
+
+from flask import Flask, Response
+
+from app.services.assignment_batches import Assignment, Ending
+from app.services.assignments import AssignmentLog
+from app.services.route_table import Why
+from app.web.request_context import current_context
+
+
+def init_assignments(app: Flask, log: AssignmentLog) -> None:
+    """Note each routed request of `app` once its status stands."""
+
+    def note(response: Response) -> Response:
+        context = current_context()
+        routed = context.routed
+        if routed is not None and routed.variant is not None and routed.revision is not None:
+            log.note(
+                Assignment(
+                    model_name=routed.ref.name,
+                    revision=routed.revision,
+                    variant=routed.variant,
+                    version=routed.ref.version,
+                    subject=context.subject,
+                    request_id=context.request_id,
+                    ending=Ending.of_status(response.status_code),
+                    seconds=context.elapsed_ms() / 1000,
+                    is_dealt=routed.why is Why.BUCKET,
+                )
+            )
+        return response
+
+    app.after_request(note)

@@ -1,0 +1,4 @@
+"""Outcomes of routed requests, and the readout that compares a route's variants.
+
+May import app.web, app.services and app.scenarios. Never opens a session, a socket or a file itself.
+"""
