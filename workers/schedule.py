@@ -17,8 +17,11 @@ class Appointment:
 
 
 APPOINTMENTS = (
+    # Jobs wait for it: a lost worker's lease ends after a minute.
+    Appointment(TaskName.RESEND_JOBS, crontab()),
     Appointment(TaskName.PURGE_REVOCATIONS, crontab(minute="7")),
     Appointment(TaskName.SWEEP_STAGING, crontab(minute="37")),
+    Appointment(TaskName.PURGE_OUTCOMES, crontab(hour="2", minute="47")),
     Appointment(TaskName.CHECK_STORE, crontab(hour="3", minute="17")),
 )
 

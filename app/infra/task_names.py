@@ -10,6 +10,7 @@ class TaskName(enum.StrEnum):
     SWEEP_STAGING = "galley.maintenance.sweep_staging"
     CHECK_STORE = "galley.maintenance.check_store"
     VERIFY_VERSION = "galley.verification.verify_version"
+    PURGE_OUTCOMES = "galley.maintenance.purge_outcomes"
     RESEND_JOBS = "galley.maintenance.resend_jobs"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from app.db.repositories.outcomes import OutcomeFacts, OutcomeRepository
@@ -17,6 +18,7 @@ LARGEST_VALUE: Final = 1e100
 """Squares of values stay within what a double holds, on every database."""
 SMALLEST_VALUE: Final = 1e-100
 """What is closer to zero is zero: PostgreSQL takes a square that vanishes for an error."""
+PURGED_AT_ONCE: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +125,17 @@ class OutcomeService:
                 f"The route of '{model_name}' has no variant '{variant[:64]}'; it has {', '.join(names)}."
             )
         return Assigned(route.revision, variant)
+
+
+def purge_old_outcomes(database: Database, *, before: datetime) -> int:
+    """Delete the outcomes recorded before then of revisions that are no longer current, and say how many.
+
+    Many short units of work: whoever else writes waits for one of them at most.
+    """
+    total = 0
+    while True:
+        with database.write() as session:
+            count = OutcomeRepository(session).purge(before, limit=PURGED_AT_ONCE)
+        total += count
+        if count < PURGED_AT_ONCE:
+            return total

@@ -119,6 +119,8 @@ def _tell_who_answered(response: Response, context: RequestContext, answered: An
 
 def _log(response: Response, context: RequestContext) -> None:
     fields = context.log_fields
+    if context.routed and context.routed.variant:
+        fields |= {"variant": context.routed.variant, "revision": context.routed.revision}
     if context.answered:
         fields |= {
             "model": context.answered.model_name,

@@ -1,11 +1,14 @@
 """Upkeep: what nobody asks for, and what would pile up or rot without it."""
 
+from datetime import UTC, datetime, timedelta
+
 import structlog
 from prometheus_client import Gauge
 
-from app.errors import StoreError, StoreUnreachable
+from app.errors import StoreError, StoreUnreachable, VersionNotFound
 from app.infra.task_names import TaskName
 from app.services.clients import ClientService
+from app.services.outcomes import purge_old_outcomes
 from model_store.model_ref import ModelRef
 from model_store.publisher import sweep_staging as sweep_store_staging
 from model_store.reader import ModelStore
@@ -31,17 +34,36 @@ def purge_revocations(self: GalleyTask) -> int:
 
 @galley_task(TaskName.SWEEP_STAGING)
 def sweep_staging(self: GalleyTask) -> int:
-    """Delete what dead publishers left in the store's staging area; return how many folders."""
-    return sweep_store_staging(self.parts.store, STALE_STAGING_S)
+    """Delete what dead publishers left in the store's staging area and in quarantine; return how many folders."""
+    uploads = self.parts.publishing.sweep(older_than_s=STALE_STAGING_S)
+    return uploads + sweep_store_staging(self.parts.store, STALE_STAGING_S)
 
 
 @galley_task(TaskName.CHECK_STORE)
 def check_store(self: GalleyTask) -> list[str]:
-    """Compare all files of all versions with their hashes; return the versions that do not match."""
+    """Compare all files of all versions with their hashes; return the versions that do not match.
+
+    What is left of deleted versions goes before.
+    """
+    for ref in self.parts.retention.finish():
+        logger.info("removal_finished", model=ref.name, version=ref.version)
     store = self.parts.store
     broken = [ref for ref in store.refs() if not _is_intact(store, ref)]
     BROKEN_VERSIONS.set(len(broken))
     return [str(ref) for ref in broken]
+
+
+@galley_task(TaskName.PURGE_OUTCOMES)
+def purge_outcomes(self: GalleyTask) -> int:
+    """Delete the old outcomes of routes' earlier revisions; return how many."""
+    before = datetime.now(UTC) - timedelta(days=self.parts.settings.outcome_days)
+    return purge_old_outcomes(self.parts.database, before=before)
+
+
+@galley_task(TaskName.RESEND_JOBS)
+def resend_jobs(self: GalleyTask) -> list[str]:
+    """Send the tasks of jobs again whose task or worker was lost; return those jobs."""
+    return self.parts.jobs.resend_lost()
 
 
 def _is_intact(store: ModelStore, ref: ModelRef) -> bool:
@@ -49,7 +71,10 @@ def _is_intact(store: ModelStore, ref: ModelRef) -> bool:
         store.verify(ref)
     except StoreUnreachable:
         raise
-    except StoreError as err:
+    except (StoreError, VersionNotFound) as err:
+        if ref not in store.refs_of(ref.name):
+            # It was deleted while it was read.
+            return True
         logger.error("version_broken", model=ref.name, version=ref.version, code=err.code, detail=err.detail)
         return False
 

@@ -10,7 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.db.repositories.clients import ClientRepository
+from app.db.repositories.outcomes import OutcomeRepository
 from tests.factories.database import make_database
+from tests.factories.outcomes import make_outcome
 from tests.factories.settings import make_settings
 from tests.factories.versions import publish_bytes
 from workers.bootstrap import WorkerParts, assemble
@@ -69,3 +71,17 @@ def test_only_expired_revocations_are_forgotten(parts: WorkerParts) -> None:
 
     assert maintenance.purge_revocations() == 1  # type: ignore[call-arg]
     assert maintenance.purge_revocations() == 0  # type: ignore[call-arg]
+
+
+def test_only_old_outcomes_of_earlier_revisions_are_purged(parts: WorkerParts) -> None:
+    now = datetime.now(UTC)
+    with parts.database.write() as session:
+        OutcomeRepository(session).put(
+            [
+                make_outcome(unit="subject:old", recorded_at=now - timedelta(days=91)),
+                make_outcome(unit="subject:new", recorded_at=now - timedelta(days=89)),
+            ]
+        )
+
+    assert maintenance.purge_outcomes() == 1  # type: ignore[call-arg]
+    assert maintenance.purge_outcomes() == 0  # type: ignore[call-arg]
