@@ -26,6 +26,7 @@ SENT_S: Final = 60.0
 RESENT_S: Final = 600.0
 # A job that ends the process of each worker that takes it must not go on for ever.
 MOST_ATTEMPTS: Final = 5
+LONGEST_STAGE: Final = 64
 
 VERIFICATION: Final = "verification"
 
@@ -124,7 +125,7 @@ class JobService:
 
     def note_stage(self, job: JobFacts, stage: str) -> bool:
         """Tell those who poll what is being done; False when the job was lost."""
-        return self._change_held(job, stage=stage)
+        return self._change_held(job, stage=stage[:LONGEST_STAGE])
 
     def note_progress(self, job: JobFacts, *, done: int, failed: int, total: int | None) -> bool:
         """Tell those who poll how many rows are done; False when the job was lost."""

@@ -1,0 +1,70 @@
+"""New files are written whole, and a full disk has a word of its own."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from app.errors import DiskFull
+from app.infra.disk import PIECE_BYTES, NewFile, check_room, disk_errors
+
+
+def test_file_holds_what_was_written(tmp_path: Path) -> None:
+    content = os.urandom(3 * PIECE_BYTES + 17)
+    file = NewFile(tmp_path / "deep" / "down" / "file")
+    for start in range(0, len(content), 60_000):
+        file.write(content[start : start + 60_000])
+    file.finish()
+
+    assert file.path.read_bytes() == content
+    assert file.size_bytes == len(content)
+
+
+def test_bytes_are_on_disk_before_the_end(tmp_path: Path) -> None:
+    file = NewFile(tmp_path / "file")
+    file.write(b"x" * (PIECE_BYTES - 1))
+    before = file.path.stat().st_size
+    file.write(b"xx")
+    after = file.path.stat().st_size
+    file.close()
+
+    assert (before, after) == (0, PIECE_BYTES + 1)
+
+
+def test_existing_file_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+
+    with pytest.raises(FileExistsError):
+        NewFile(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_full_disk_is_told_from_the_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A device of Linux that is always full.
+    monkeypatch.setattr("app.infra.disk.FileIO", lambda _path, _mode: open("/dev/full", "wb", buffering=0))
+    file = NewFile(tmp_path / "file")
+
+    with pytest.raises(DiskFull):
+        file.write(b"x" * PIECE_BYTES)
+    file.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_used_up_room_can_be_tried_again(number: int) -> None:
+    with pytest.raises(DiskFull) as caught, disk_errors():
+        raise OSError(number, "no room")
+
+    assert caught.value.is_retryable
+
+
+def test_other_failures_of_a_disk_go_on() -> None:
+    with pytest.raises(PermissionError), disk_errors():
+        raise PermissionError(errno.EACCES, "not yours")
+
+
+def test_more_than_there_is_room_for_is_refused(tmp_path: Path) -> None:
+    check_room(tmp_path, 1)
+
+    with pytest.raises(DiskFull, match="bytes"):
+        check_room(tmp_path, 2**60)
