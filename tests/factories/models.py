@@ -16,6 +16,7 @@ from model_store.publisher import VersionDraft, publish
 from model_store.reader import ModelStore
 from model_store.signature import Sample, encode_samples, from_array
 from tests.factories.versions import accept, make_manifest
+from workers.runner.values import Value
 
 SIDE = 8
 LABELS = ["red", "green", "blue"]
@@ -73,6 +74,12 @@ class NoForward(nn.Module):
     @torch.jit.export
     def score(self, image: Tensor) -> Tensor:
         return image.mean(dim=(2, 3))
+
+
+def tensor(value: Value) -> Tensor:
+    """Return a model's output that is a tensor, not strings."""
+    assert isinstance(value, Tensor)
+    return value
 
 
 def save_scripted(module: nn.Module, path: Path) -> Path:

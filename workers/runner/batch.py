@@ -118,11 +118,13 @@ class BatchRunner:
             for work in group:
                 work.infer_s += took
             if len(group) == 1:
-                group[0].answer = self._blame(err)
+                group[0].answer = self._blame(group[0], err)
                 return []
             return [execution for work in group for execution in self._answer_group([work], limit)]
 
-    def _blame(self, err: Exception) -> GalleyError:
+    def _blame(self, work: Work, err: Exception) -> GalleyError:
+        if isinstance(err, DeadlineExceeded):
+            return _too_late(work)
         if isinstance(err, ModelFailed | SignatureMismatch):
             missing = _NO_KERNEL.search(err.detail)
             if missing:
@@ -140,7 +142,7 @@ class BatchRunner:
         started = time.perf_counter()
         inputs = [joined(values) for values in zip(*(row.inputs for row in rows), strict=True)]
         made = time.perf_counter()
-        parts, sizes, times = self._forward(inputs, limit)
+        parts, sizes, times = self._forward(inputs, limit, max(work.row.call.deadline for work in group))
         outputs = [joined(values) for values in zip(*parts, strict=True)]
         run = time.perf_counter()
         answers = self.pipelines[group[0].row.call.form].encode(rows, outputs)
@@ -155,14 +157,18 @@ class BatchRunner:
             Execution(size, input_s, took, (ended - run) / len(sizes)) for size, took in zip(sizes, times, strict=True)
         ]
 
-    def _forward(self, inputs: list[Value], limit: int) -> tuple[list[list[Value]], list[int], list[float]]:
-        """Run the model over all rows, at most `limit` at once."""
+    def _forward(
+        self, inputs: list[Value], limit: int, deadline: float
+    ) -> tuple[list[list[Value]], list[int], list[float]]:
+        """Run the model over all rows, at most `limit` at once, as long as anybody waits for them."""
         total = inputs[0].shape[0]
         step = limit if self._is_batching else max(1, total)
         parts: list[list[Value]] = []
         sizes: list[int] = []
         times: list[float] = []
         for start in range(0, max(1, total), step):
+            if start and time.monotonic() > deadline:
+                raise DeadlineExceeded(0.0)
             started = time.perf_counter()
             parts.append(self._model.forward([sliced(value, start, start + step) for value in inputs]))
             times.append(time.perf_counter() - started)
@@ -171,11 +177,16 @@ class BatchRunner:
 
 
 def _is_late(work: Work) -> bool:
-    """Say whether a row waited longer than its caller would have it; it has its answer then."""
-    prepared = work.prepared
-    assert prepared is not None
-    if not prepared.timeout_s or time.monotonic() <= work.row.queued_at + prepared.timeout_s:
-        return False
+    """Say whether a row waited longer than its caller does, or would have it; it has its answer then."""
+    assert work.prepared is not None
+    now = time.monotonic()
+    timeout_s = work.prepared.timeout_s
+    if timeout_s and now > work.row.queued_at + timeout_s:
+        work.answer = DeadlineExceeded(timeout_s)
+    elif now > work.row.call.deadline:
+        work.answer = _too_late(work)
+    return work.answer is not None
 
-    work.answer = DeadlineExceeded(prepared.timeout_s)
-    return True
+
+def _too_late(work: Work) -> DeadlineExceeded:
+    return DeadlineExceeded(round(work.row.call.deadline - work.row.queued_at, 3))

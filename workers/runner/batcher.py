@@ -27,6 +27,8 @@ _SOONEST_RETRY_S = 0.1
 # Batches of prepared rows to have at hand: one to compute while the crew prepares another. What is more waits in the
 # queue, which is bounded and knows lanes and deadlines; tensors are large.
 _BATCHES_AHEAD = 2
+# A block that keeps the socket's thread longer than this is run by the crew, also of a light model.
+_LONG_S = 0.1
 # Bytes of rows that wait or are being computed. Decoded, they take about as much again.
 MAX_HELD_BYTES = 2**28
 
@@ -54,6 +56,7 @@ class Batcher:
         self._send = send
         self._prepared: deque[Work] = deque()
         self._prepared_size = 0
+        self._long: deque[Work] = deque()
         self._crew: Crew[Finished] = Crew(plan.threads, name="galley-compute", on_finished=wake)
         self._in_flight = 0
         self._in_flight_bytes = 0
@@ -106,6 +109,7 @@ class Batcher:
         self._crew.close()
         for finished in self._crew.collect():
             self._take_back(finished)
+        self._prepared.extend(self._long)
         while self._prepared:
             self._forward_here()
 
@@ -159,6 +163,8 @@ class Batcher:
                 rows = self._prepare_quick(rows)
             if rows:
                 self._crew.start(partial(self._job, rows, is_alone=is_alone))
+        while self._crew.idle and self._long:
+            self._crew.start(partial(self._long_job, self._long.popleft()))
 
     @property
     def _wants_prepared(self) -> bool:
@@ -184,20 +190,29 @@ class Batcher:
         took = time.perf_counter() - started
         return Finished(works, executions, took / len(rows) / (1 if is_alone else self._plan.threads))
 
-    def _take_back(self, finished: Finished) -> None:
-        if self._plan.is_heavy:
-            self._metrics.executed(finished.executions)
-            self._learn(finished.row_cost_s)
-            self._answer(finished.works)
-            return
+    def _long_job(self, work: Work) -> Finished:
+        """Run on a thread of the crew: a block of many rows, for a light model."""
+        use_torch_threads(1)
+        return Finished([work], self._runner.forward([work], limit=self._plan.batch_limit), 0.0)
 
-        self._prepare_cost_s = finished.row_cost_s
-        failed = [work for work in finished.works if work.answer is not None]
-        self._answer(failed)
+    def _take_back(self, finished: Finished) -> None:
+        self._metrics.executed(finished.executions)
+        if self._plan.is_heavy:
+            self._learn(finished.row_cost_s)
+        elif not finished.executions:
+            self._prepare_cost_s = finished.row_cost_s
+        self._answer([work for work in finished.works if work.answer is not None])
         for work in finished.works:
             if work.answer is None:
-                self._prepared.append(work)
-                self._prepared_size += _weight(work)
+                self._keep(work)
+
+    def _keep(self, work: Work) -> None:
+        if work.size > self._plan.batch_limit and work.size * self._plan.row_cost_s > _LONG_S:
+            self._long.append(work)
+            return
+
+        self._prepared.append(work)
+        self._prepared_size += _weight(work)
 
     def _forward_here(self) -> None:
         use_torch_threads(1)

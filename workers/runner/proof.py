@@ -112,8 +112,11 @@ def _read_samples(folder: Path) -> list[Sample]:
 
 def _check_samples(model: LoadedModel, samples: list[Sample]) -> None:
     for number, sample in enumerate(samples, 1):
-        expected = [sample_value(tensor) for tensor in _named(sample.outputs, model.manifest.outputs)]
         actual = _forward(model, [sample_value(tensor) for tensor in _named(sample.inputs, model.manifest.inputs)])
+        if not sample.outputs:
+            # Given for its inputs: a signature is derived from them.
+            continue
+        expected = [sample_value(tensor) for tensor in _named(sample.outputs, model.manifest.outputs)]
         for spec, want, got in zip(model.manifest.outputs, expected, actual, strict=True):
             _check_close(want, got, f"Sample {number}, output {spec.name!r}")
 

@@ -122,7 +122,7 @@ def _data(value: Value) -> TensorData:
     if isinstance(value, Strings):
         return TensorData(shape, [element.encode() for element in value.elements])
 
-    return TensorData(shape, (value.float() if value.dtype == torch.bfloat16 else value).numpy())
+    return TensorData(shape, (value.float() if value.dtype == torch.bfloat16 else value).detach().numpy())
 
 
 def _first_row(spec: TensorSpec, sample: SampleTensor) -> TensorData:

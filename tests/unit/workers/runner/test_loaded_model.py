@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from app.errors import ModelFailed, SignatureMismatch
 from model_store.manifest import TensorSpec
-from tests.factories.models import colour_manifest
+from tests.factories.models import colour_manifest, tensor
 from workers.runner.loaded_model import Layout, LoadedModel, last_line
 
 ROWS = torch.zeros(2, 3, 8, 8)
@@ -45,7 +45,7 @@ def test_named_outputs_come_in_the_manifests_order() -> None:
     specs = [TensorSpec(name=name, datatype="FP32", shape=[-1, 3]) for name in ("first", "second")]
     named = model_of(lambda image: {"second": image.mean((2, 3)) + 2, "first": image.mean((2, 3)) + 1}, outputs=specs)
 
-    assert [output[0, 0].item() for output in named.forward([ROWS])] == [1.0, 2.0]
+    assert [tensor(output)[0, 0].item() for output in named.forward([ROWS])] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 
 from app.errors import DigestMismatch, InvalidManifest, MissingFile, UnloadableArtifact
 from model_store.manifest import ARTIFACT_FILE, MANIFEST_FILE, SAMPLES_FILE
-from tests.factories.models import ColourModel, NoForward, colour_manifest, publish_model, save_scripted
+from tests.factories.models import ColourModel, NoForward, colour_manifest, publish_model, save_scripted, tensor
 from tests.factories.versions import make_store
 from workers.runner.loaded_model import Layout
 from workers.runner.loader import check_files, load_model, read_manifest
@@ -117,11 +117,12 @@ def test_a_module_saved_in_training_mode_is_evaluated(tmp_path: Path, layout: La
 
     model = load_model(tmp_path, colour_manifest(), layout=layout)
 
-    assert model.forward([torch.ones(2, 3, 8, 8)])[0].tolist() == [[10.0] * 3] * 2
+    assert tensor(model.forward([torch.ones(2, 3, 8, 8)])[0]).tolist() == [[10.0] * 3] * 2
 
 
 def test_a_frozen_archive_loads_too(tmp_path: Path) -> None:
     frozen = torch.jit.freeze(torch.jit.script(ColourModel().eval()))
     torch.jit.save(frozen, str(tmp_path / ARTIFACT_FILE))
 
-    assert load_model(tmp_path, colour_manifest()).forward([torch.ones(1, 3, 8, 8)])[0].tolist() == [[10.0] * 3]
+    (scores,) = load_model(tmp_path, colour_manifest()).forward([torch.ones(1, 3, 8, 8)])
+    assert tensor(scores).tolist() == [[10.0] * 3]

@@ -17,6 +17,7 @@ from tests.factories.models import (
     colour_manifest,
     colour_samples,
     publish_model,
+    tensor,
 )
 from tests.factories.versions import make_store
 from workers.runner.proof import Proof, is_close, load_and_prove
@@ -61,7 +62,7 @@ def test_a_good_version_is_loaded_and_measured(tmp_path: Path) -> None:
     assert list(proof.seconds) == [1, 2, 4, 8]
     assert proof.is_batch_safe
     assert proof.prepare_s > 0.0
-    assert model.forward([torch.ones(1, 3, 8, 8)])[0].tolist() == [[10.0] * 3]
+    assert tensor(model.forward([torch.ones(1, 3, 8, 8)])[0]).tolist() == [[10.0] * 3]
 
 
 def test_the_largest_batch_is_run_though_no_power_of_two(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from app.errors import InvalidFields, InvalidManifest, ModelFailed
 from app.scenarios.images import ImageParameters, decode_answer
 from model_store.manifest import Postprocessing, Preprocessing, Step, TensorSpec
-from tests.factories.models import colour_manifest
+from tests.factories.models import colour_manifest, tensor
 from tests.factories.pictures import plain_picture
 from workers.runner.pipelines import images
 from workers.runner.pipelines.base import Limits, PreparedRow
@@ -38,7 +38,7 @@ def test_prepares_what_the_signature_says() -> None:
     row = make_pipeline().prepare(plain_picture((255, 0, 51), size=(30, 20)), ImageParameters())
 
     assert row.context == (30, 20)
-    assert row.inputs[0].mean(dim=(2, 3)).tolist() == [pytest.approx([1.0, 0.0, 0.2])]
+    assert tensor(row.inputs[0]).mean(dim=(2, 3)).tolist() == [pytest.approx([1.0, 0.0, 0.2])]
 
 
 @pytest.mark.parametrize(
