@@ -5,6 +5,7 @@ from flask import Flask
 from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
+from app.inference.load_estimate import LoadEstimate
 from app.infra.redis import Subscriber, make_redis, redis_errors
 from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
@@ -24,6 +25,7 @@ from app.services.quarantine import quarantine_of
 from app.services.readied_aliases import Readiness
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
@@ -51,7 +53,6 @@ def make_services(settings: Settings) -> Services:
     database = Database(settings.database_url)
     redis_client = make_redis(settings)
     directory = DirectoryReader(redis_client)
-    inference = InferenceClient(directory)
     store = open_store(settings.store_url, settings.var_dir / "store-cache")
 
     def tell_catalog_changed() -> None:
@@ -63,6 +64,9 @@ def make_services(settings: Settings) -> Services:
         releases.catalog,
         readiness=Readiness(is_ready=lambda ref: bool(directory.ready(ref)), want=directory.want),
     )
+    catalog = ModelCatalog(router, lambda: directory.snapshot, releases.manifest)
+    estimate = LoadEstimate(directory, catalog.measured_load_s)
+    inference = InferenceClient(directory, estimate)
     experiment_store = ExperimentStore(redis_client)
     assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
     catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
@@ -83,8 +87,9 @@ def make_services(settings: Settings) -> Services:
         jobs=jobs,
         publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
         retention=RetentionService(database, store, notify=tell_catalog_changed),
+        residency=ResidencyService(database, directory, estimate=estimate, notify=tell_catalog_changed),
         routing=router,
-        catalog=ModelCatalog(router, lambda: directory.snapshot, releases.manifest),
+        catalog=catalog,
         predictions=PredictionService(router, inference),
         readiness=ReadinessService(
             {

@@ -12,13 +12,12 @@ from app.errors import DeadlineExceeded, Draining, GalleyError, ModelFailed, Mod
 from app.inference.connection import RunnerConnection
 from app.inference.directory import RunnerRecord
 from app.inference.directory_reader import DirectoryReader
+from app.inference.load_estimate import LoadEstimate
 from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RowFailure
 from model_store.model_ref import ModelRef
 
 # Callers that may wait for a version to load; those beyond are told to come back.
 MAX_WAITERS = 256
-# How long a load takes when no earlier one of the version was measured.
-USUAL_LOAD_S = 3.0
 FAILED_RETRY_S = 5.0
 
 
@@ -56,8 +55,9 @@ class Call(Struct, frozen=True, kw_only=True):
 class InferenceClient:
     """Sends rows to runners. One per process, made after fork, used by the greenlets of one gevent hub."""
 
-    def __init__(self, directory: DirectoryReader) -> None:
+    def __init__(self, directory: DirectoryReader, estimate: LoadEstimate | None = None) -> None:
         self._directory = directory
+        self._estimate = estimate or LoadEstimate(directory)
         self._context = zmq.Context()
         self._connections: dict[str, RunnerConnection] = {}
         self._pruned_for = directory.snapshot
@@ -154,8 +154,8 @@ class InferenceClient:
         return runners
 
     def _loading(self, ref: ModelRef) -> ModelLoading:
-        estimate_s = max((runner.load_s for runner in self._directory.runners(ref)), default=0.0) or USUAL_LOAD_S
-        return ModelLoading(f"{ref} is being loaded; no runner of it is ready yet.", retry_after_s=estimate_s)
+        reason = self._directory.why_held_back(ref) or "No runner of it is ready yet."
+        return ModelLoading(f"{ref} is being loaded. {reason}", retry_after_s=self._estimate.remaining_s(ref))
 
     def _connection(self, runner: RunnerRecord) -> RunnerConnection:
         connection = self._connections.get(runner.address)

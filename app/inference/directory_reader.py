@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 import redis
+from cachetools import LRUCache
 
 from app.errors import RedisUnavailable
 from app.inference.directory import (
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # One wish per version and second is enough: the controller keeps a wanted version for minutes.
 WISH_EVERY_S = 1.0
+LOADS_KEPT = 1024
 
 
 class DirectoryReader:
@@ -41,6 +43,7 @@ class DirectoryReader:
         self._snapshot = EMPTY_DIRECTORY
         self._changed = threading.Condition()
         self._wished_at: dict[ModelRef, float] = {}
+        self._load_s: LRUCache[tuple[str, int], float] = LRUCache(LOADS_KEPT)
         self._subscriber = Subscriber(client, {DIRECTORY_CHANNEL: self._take}, on_connect=self._read)
 
     @property
@@ -63,7 +66,7 @@ class DirectoryReader:
 
     def runners(self, ref: ModelRef) -> list[RunnerRecord]:
         """Return all runners of a version, whatever their state."""
-        return [record for record in self._snapshot.runners if (record.name, record.version) == (ref.name, ref.version)]
+        return [record for record in self._snapshot.runners if (record.name, record.version) == _key(ref)]
 
     def ready(self, ref: ModelRef, *, excluding: Collection[str] = ()) -> list[RunnerRecord]:
         """Return the runners of a version that take requests, without those at the `excluding` addresses."""
@@ -89,10 +92,27 @@ class DirectoryReader:
         records = self.runners(ref)
         return bool(records) and all(record.state is RunnerState.FAILED for record in records)
 
-    def want(self, ref: ModelRef) -> None:
-        """Ask the controller to run a version. Without Redis the wish is lost; the next call makes it again."""
+    def why_failed(self, ref: ModelRef) -> str:
+        """Return why a version cannot be loaded; empty when it is not known to fail."""
+        reasons = [record.reason for record in self.runners(ref) if record.state is RunnerState.FAILED]
+        return next(filter(None, reasons), "")
+
+    def why_held_back(self, ref: ModelRef) -> str:
+        """Return why the controller starts no runner of a version; empty when nothing is in its way."""
+        reasons = [each.reason for each in self._snapshot.held_back if (each.name, each.version) == _key(ref)]
+        return next(iter(reasons), "")
+
+    def load_s(self, ref: ModelRef) -> float:
+        """Return how long the last load of a version took that was seen here; 0 when none was."""
+        return self._load_s.get(_key(ref), 0.0)
+
+    def want(self, ref: ModelRef, *, is_pressing: bool = False) -> None:
+        """Ask the controller to run a version. Without Redis the wish is lost; the next call makes it again.
+
+        A wish made within the last second stands for another one, unless that is pressing.
+        """
         now = time.monotonic()
-        if now - self._wished_at.get(ref, -WISH_EVERY_S) < WISH_EVERY_S:
+        if not is_pressing and now - self._wished_at.get(ref, -WISH_EVERY_S) < WISH_EVERY_S:
             return
 
         self._wished_at[ref] = now
@@ -117,6 +137,13 @@ class DirectoryReader:
             logger.warning("a directory was published that cannot be read: %s", err)
             return
 
+        for record in snapshot.runners:
+            if record.load_s:
+                self._load_s[record.name, record.version] = record.load_s
         with self._changed:
             self._snapshot = snapshot
             self._changed.notify_all()
+
+
+def _key(ref: ModelRef) -> tuple[str, int]:
+    return ref.name, ref.version

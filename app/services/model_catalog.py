@@ -1,5 +1,6 @@
 """What models there are, as their readers see them: catalogue, manifests and runners put together."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -7,12 +8,15 @@ from threading import Lock
 from cachetools import LRUCache, cached
 
 from app.db.repositories.models import VersionFacts
+from app.errors import NotFoundError, StoreError
 from app.inference.directory import DirectorySnapshot, RunnerRecord
 from app.inference.messages import RunnerState
 from app.services.catalog import DEFAULT_ALIAS, CatalogModel
 from app.services.routing import Router
 from model_store.manifest import Manifest
 from model_store.model_ref import ModelRef
+
+logger = logging.getLogger(__name__)
 
 UNLOADED = "UNLOADED"
 # The state of a version is that of its runner which is furthest along.
@@ -27,6 +31,8 @@ class VersionView:
     facts: VersionFacts
     state: str
     runners: Sequence[RunnerRecord]
+    reason: str = ""
+    """Why it does not run: somebody unloaded it, memory is scarce, or it failed. Empty when nothing is amiss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +75,16 @@ class ModelCatalog:
         facts = self._router.find(name, version)
         return self._version_view(facts), self._manifest(facts.ref)
 
+    def measured_load_s(self, ref: ModelRef) -> float:
+        """Return how long verification saw a version load; 0 when nobody measured it, or the store is away."""
+        try:
+            measured = self._manifest(ref).measured
+        except (StoreError, NotFoundError) as err:
+            logger.debug("no manifest to estimate the load of %s by: %s", ref, err.detail)
+            return 0.0
+
+        return measured.load_s if measured else 0.0
+
     def _view(self, model: CatalogModel) -> ModelView:
         return ModelView(
             name=model.name,
@@ -78,9 +94,12 @@ class ModelCatalog:
         )
 
     def _version_view(self, facts: VersionFacts) -> VersionView:
-        ref = facts.ref
-        runners = [r for r in self._snapshot().runners if (r.name, r.version) == (ref.name, ref.version)]
-        return VersionView(facts=facts, state=_state(runners), runners=runners)
+        ref, snapshot = facts.ref, self._snapshot()
+        runners = [r for r in snapshot.runners if (r.name, r.version) == (ref.name, ref.version)]
+        held_back = [h.reason for h in snapshot.held_back if (h.name, h.version) == (ref.name, ref.version)]
+        failed = [r.reason for r in runners if r.state is RunnerState.FAILED]
+        reason = next(iter([*held_back, *failed]), "")
+        return VersionView(facts=facts, state=_state(runners), reason=reason, runners=runners)
 
 
 def _state(runners: Sequence[RunnerRecord]) -> str:

@@ -1,17 +1,17 @@
 """Whether Galley can serve: each part says yes, or why not."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from app.db.migrate import current_revision, newest_revision
+from app.db.repositories.models import VersionFacts
 from app.db.session import Database
 from app.errors import GalleyError
 from app.inference.directory import DirectorySnapshot
 from app.inference.messages import RunnerState
 from app.services.catalog import DEFAULT_ALIAS, Catalog
-from model_store.model_ref import ModelRef
 
 # Heartbeats the directory may miss before the controller counts as gone.
 MISSED_HEARTBEATS = 10
@@ -84,22 +84,33 @@ def directory_check(snapshot: Callable[[], DirectorySnapshot], *, heartbeat_s: f
 
 
 def models_check(catalog: Callable[[], Catalog], snapshot: Callable[[], DirectorySnapshot]) -> Check:
-    """Return the check that every default or pinned version has a READY runner."""
+    """Return the check that every default or pinned version has a READY runner, or is meant to have none.
+
+    The memory budget and whoever unloads a version mean it: an instance is no worse for that. The reason says so.
+    """
 
     def check() -> PartState:
-        ready = {(r.name, r.version) for r in snapshot().runners if r.state is RunnerState.READY}
-        missing = [str(ref) for ref in sorted(_needed(catalog())) if (ref.name, ref.version) not in ready]
-        return PartState(
-            is_ready=not missing, reason=f"No runner is ready for {', '.join(missing)}." if missing else ""
-        )
+        directory = snapshot()
+        ready = {(r.name, r.version) for r in directory.runners if r.state is RunnerState.READY}
+        held = {(h.name, h.version) for h in directory.held_back}
+        missing = [facts for facts in _needed(catalog()) if (facts.ref.name, facts.ref.version) not in ready]
+        absent = [one for one in missing if not one.is_unloaded and (one.ref.name, one.ref.version) not in held]
+        if absent:
+            return PartState(is_ready=False, reason=f"No runner is ready for {_listed(absent)}.")
+
+        return PartState(is_ready=True, reason=f"Held back: {_listed(missing)}." if missing else "")
 
     return check
 
 
-def _needed(catalog: Catalog) -> Iterator[ModelRef]:
+def _needed(catalog: Catalog) -> Iterator[VersionFacts]:
     """Yield the versions that must be up: default or pinned, of those that run online."""
     for model in catalog.values():
         default = model.aliases.get(DEFAULT_ALIAS)
         for number, facts in model.versions.items():
             if facts.execution == "online" and (facts.is_pinned or number == default):
-                yield facts.ref
+                yield facts
+
+
+def _listed(versions: Sequence[VersionFacts]) -> str:
+    return ", ".join(str(facts.ref) for facts in sorted(versions, key=lambda facts: facts.ref))

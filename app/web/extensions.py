@@ -21,6 +21,7 @@ from app.services.prediction import PredictionService
 from app.services.publishing import PublishingService
 from app.services.readiness import ReadinessService
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
@@ -60,6 +61,7 @@ class Services:
     jobs: JobService
     publishing: PublishingService
     retention: RetentionService
+    residency: ResidencyService
     routing: Router
     catalog: ModelCatalog
     predictions: PredictionService

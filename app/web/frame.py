@@ -18,6 +18,7 @@ from app.web.blueprints.images.routes import blp as images
 from app.web.blueprints.jobs.routes import blp as jobs
 from app.web.blueprints.models.aliases import blp as aliases
 from app.web.blueprints.models.publishing import blp as publishing
+from app.web.blueprints.models.residency import blp as residency
 from app.web.blueprints.models.retention import blp as retention
 from app.web.blueprints.models.routes import blp as models
 from app.web.blueprints.models.traffic import blp as traffic
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     models,
     aliases,
     traffic,
+    residency,
     audit,
     publishing,
     retention,

@@ -29,6 +29,7 @@ from app.services.publishing import PublishingService
 from app.services.quarantine import quarantine_of
 from app.services.readiness import ReadinessService, database_check, directory_check, models_check
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
@@ -41,6 +42,7 @@ from app.web.token_codec import JwtCodec
 from model_store.model_ref import ModelRef
 from tests.factories.settings import make_settings
 from tests.factories.versions import accept, make_draft, make_store
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.inference import FakeInferenceClient, make_record
 
 
@@ -53,6 +55,8 @@ class WebWorker:
     inference: FakeInferenceClient
     folder: Path
     snapshot: DirectorySnapshot
+    directory: FakeDirectory
+    """What loading waits for; it shows the runners that `run` was told."""
     sent: list[tuple[TaskName, str]] = field(default_factory=list)
     """The tasks that were queued: name and argument."""
 
@@ -67,6 +71,7 @@ class WebWorker:
     def run(self, *runners: Any) -> None:
         """Publish a fresh directory that holds these runners."""
         self.snapshot = DirectorySnapshot(published_at=time.time(), controller_pid=1, runners=list(runners))
+        self.directory.show(*runners)
 
     def token(self, *, scopes: frozenset[str] = ALL_SCOPES, models: tuple[str, ...] = ("*",)) -> str:
         """Make a client and return a token of it."""
@@ -93,7 +98,7 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
     router = Router(releases.catalog)
     experiment_store = ExperimentStore(redis_client)
     assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
-    inference = FakeInferenceClient()
+    inference, directory = FakeInferenceClient(), FakeDirectory()
     client = client or cast(InferenceClient, inference)
 
     sent: list[tuple[TaskName, str]] = []
@@ -116,6 +121,7 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         jobs=jobs,
         publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
         retention=RetentionService(database, store),
+        residency=ResidencyService(database, directory),
         routing=router,
         catalog=ModelCatalog(router, snapshot, releases.manifest),
         predictions=PredictionService(router, client),
@@ -140,6 +146,7 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
         inference=inference,
         folder=folder,
         snapshot=DirectorySnapshot(published_at=time.time(), controller_pid=1),
+        directory=directory,
         sent=sent,
     )
     return worker

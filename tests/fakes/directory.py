@@ -1,10 +1,12 @@
 """A directory whose content the test sets."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot, RunnerRecord
-from app.inference.directory_reader import DirectoryReader
+from cachetools import LRUCache
+
+from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot, HeldBack, RunnerRecord
+from app.inference.directory_reader import LOADS_KEPT, DirectoryReader
 from model_store.model_ref import ModelRef
 
 
@@ -13,15 +15,19 @@ class FakeDirectory(DirectoryReader):
 
     def __init__(self, *records: RunnerRecord) -> None:
         self._snapshot = EMPTY_DIRECTORY
+        self._load_s = LRUCache(LOADS_KEPT)
         self.waiting_brings: list[RunnerRecord] | None = None
         self.wanted: list[ModelRef] = []
         self.show(*records)
 
-    def show(self, *records: RunnerRecord) -> None:
-        """Publish these runners."""
-        self._snapshot = DirectorySnapshot(published_at=time.time(), controller_pid=1, runners=list(records))
+    def show(self, *records: RunnerRecord, held_back: Sequence[HeldBack] = ()) -> None:
+        """Publish these runners, and what is held back."""
+        self._snapshot = DirectorySnapshot(
+            published_at=time.time(), controller_pid=1, runners=list(records), held_back=list(held_back)
+        )
+        self._load_s.update({(record.name, record.version): record.load_s for record in records if record.load_s})
 
-    def want(self, ref: ModelRef) -> None:
+    def want(self, ref: ModelRef, *, is_pressing: bool = False) -> None:
         """Remember the wish."""
         self.wanted.append(ref)
 

@@ -28,8 +28,9 @@ class Plan:
 def plan(situation: Situation) -> Plan:
     """Compare what is desired with what runs.
 
-    What was unloaded goes at once. An undesired runner goes when it was idle for long enough, but not while it
-    stands in for a version that never was READY: one that fails to load never costs the one it should replace.
+    What was unloaded or deleted goes at once. An undesired runner goes when it was idle for long enough, but not
+    while it stands in for a version that never was READY: one that fails to load never costs the one it should
+    replace.
     """
     leaving = [runner for runner in situation.runners if _is_superfluous(runner, situation)] + _surplus(situation)
     gone = {runner.address for runner in leaving}
@@ -49,7 +50,7 @@ def plan(situation: Situation) -> Plan:
 def _is_superfluous(runner: RunnerView, situation: Situation) -> bool:
     if runner.state not in SERVING:
         return False
-    if runner.version.ref in situation.wishes.unloaded:
+    if not situation.wishes.allows(runner.version.ref):
         return True
     if runner.version in situation.wishes.versions or runner.idle_s < situation.limits.idle_s:
         return False

@@ -13,14 +13,20 @@ class Wishes:
 
     versions: tuple[DesiredVersion, ...] = ()
     """First those that SQL names, then those that only callers want."""
+    published: frozenset[ModelRef] = frozenset()
+    """All versions there are; what was deleted must not run."""
     unloaded: frozenset[ModelRef] = frozenset()
-    """What must not run: somebody unloaded it."""
+    """What must not run either: somebody unloaded it."""
     wanted_at: Mapping[ModelRef, float] = field(default_factory=dict)
     """Unix time of the last call that found no runner."""
     stand_ins: Mapping[ModelRef, frozenset[ModelRef]] = field(default_factory=dict)
     """By the version that an alias left: the versions it answers for until they are READY."""
     size_bytes: Mapping[ModelRef, int] = field(default_factory=dict)
     """What a version's files weigh: the first guess at its memory."""
+
+    def allows(self, ref: ModelRef) -> bool:
+        """Tell whether a version may run at all."""
+        return ref in self.published and ref not in self.unloaded
 
     def is_same(self, other: "Wishes | None") -> bool:
         """Tell whether nothing has changed, instances and pins included, which do not tell versions apart."""
@@ -35,6 +41,7 @@ def read_wishes(catalog: Catalog, wanted_at: Mapping[ModelRef, float]) -> Wishes
     wanted = [each for each in online if each.ref in wanted_at]
     return Wishes(
         versions=tuple(dict.fromkeys(map(desired_version, [*named, *wanted]))),
+        published=frozenset(each.ref for each in facts),
         unloaded=frozenset(each.ref for each in facts if each.is_unloaded),
         wanted_at=dict(wanted_at),
         stand_ins=_stand_ins(catalog),

@@ -105,6 +105,29 @@ class ModelRepository:
         self._row(ref).is_pinned = is_pinned
         self._session.flush()
 
+    def set_unloaded(self, ref: ModelRef, is_unloaded: bool) -> None:
+        """Wish that a version does not run, or take the wish back.
+
+        :raises VersionNotFound: when the version is not recorded.
+        """
+        self._row(ref).is_unloaded = is_unloaded
+        self._session.flush()
+
+    def set_instances(self, ref: ModelRef, instances: int) -> None:
+        """Say how many runners a version should have.
+
+        :raises VersionNotFound: when the version is not recorded.
+        """
+        self._row(ref).instances = instances
+        self._session.flush()
+
+    def find(self, ref: ModelRef) -> VersionFacts:
+        """Return one version.
+
+        :raises VersionNotFound: when the version is not recorded.
+        """
+        return _version_facts(self._row(ref))
+
     def _row(self, ref: ModelRef) -> ModelVersionRow:
         row = self._session.get(ModelVersionRow, (ref.name, ref.version), populate_existing=True)
         if row is None or row.deleted_at is not None:

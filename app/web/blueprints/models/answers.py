@@ -37,9 +37,12 @@ def _summary(version: VersionView) -> dict[str, Any]:
     return {
         "version": facts.ref.version,
         "state": version.state,
+        "reason": version.reason,
         "task": facts.task,
         "execution": facts.execution,
         "pinned": facts.is_pinned,
+        "unloaded": facts.is_unloaded,
+        "instances": facts.instances,
         "size_bytes": facts.size_bytes,
         "created_at": facts.created_at,
         "created_by": facts.created_by,

@@ -5,9 +5,12 @@ from typing import Any
 _SUMMARY: dict[str, Any] = {
     "version": 1,
     "state": "READY",
+    "reason": "",
     "task": "image-classification",
     "execution": "online",
     "pinned": False,
+    "unloaded": False,
+    "instances": 1,
     "size_bytes": 241_664,
     "created_at": "2026-01-31T12:00:00+00:00",
     "created_by": "first-start",

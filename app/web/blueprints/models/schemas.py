@@ -10,9 +10,15 @@ class VersionSummarySchema(Schema):
 
     version = fields.Integer(required=True)
     state = fields.String(required=True, metadata=described("READY, LOADING, DRAINING, FAILED or UNLOADED."))
+    reason = fields.String(
+        required=True,
+        metadata=described("Why it does not run: it was unloaded, memory is scarce, or it failed. Else empty."),
+    )
     task = fields.String(required=True, metadata=described("What the model does."))
     execution = fields.String(required=True, metadata=described("`online` (by a runner) or `heavy` (by Celery)."))
     pinned = fields.Boolean(required=True, metadata=described("Whether it stays loaded though no alias names it."))
+    unloaded = fields.Boolean(required=True, metadata=described("Whether it was unloaded, and waits to be loaded."))
+    instances = fields.Integer(required=True, metadata=described("How many runners it should have."))
     size_bytes = fields.Integer(required=True, metadata=described("All its files together."))
     created_at = fields.DateTime(required=True, metadata=described("RFC 3339, UTC."))
     created_by = fields.String(required=True)

@@ -8,7 +8,8 @@ import gevent
 import pytest
 
 from app.errors import DeadlineExceeded, GalleyError, ModelFailed, ModelLoading, QueueFull, RunnerLost
-from app.inference.client import USUAL_LOAD_S, InferAnswer, InferenceClient
+from app.inference.client import InferAnswer, InferenceClient
+from app.inference.load_estimate import USUAL_LOAD_S
 from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RowFailure, RunnerState
 from model_store.model_ref import ModelRef
 from tests.factories.waiting import wait_until
@@ -233,7 +234,7 @@ def test_estimate_is_the_time_an_earlier_load_took(
 ) -> None:
     with pytest.raises(ModelLoading) as unknown:
         infer(client)
-    directory.show(start_runner("a").record(state=RunnerState.LOADING, load_s=42.0))
+    directory.show(start_runner("a").record(state=RunnerState.DRAINING, load_s=42.0))
     with pytest.raises(ModelLoading) as known:
         infer(client)
 

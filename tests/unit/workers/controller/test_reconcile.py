@@ -23,6 +23,7 @@ def version(number: int, name: str = "digits", **changes: Any) -> DesiredVersion
 
 
 ONE, TWO, THREE, OTHER = version(1), version(2), version(3), version(1, "flowers")
+ALL = frozenset(each.ref for each in (ONE, TWO, THREE, OTHER))
 READY_ONE = RunnerView(version=ONE, address="a", state=RunnerState.READY, memory_bytes=NEED_BYTES, ready_s=100.0)
 READY_TWO = replace(READY_ONE, version=TWO, address="b")
 STARTED = Prospect(need_bytes=NEED_BYTES)
@@ -46,7 +47,7 @@ def make_plan(
         return replace(STARTED, may_start=may_start, waited_s=waited_s, is_new=version not in known)
 
     limits = replace(LIMITS, budget_bytes=room * NEED_BYTES)
-    wished = Wishes(versions=tuple(desired), **wishes)
+    wished = Wishes(versions=tuple(desired), **{"published": ALL, **wishes})
     return plan(Situation(wishes=wished, runners=runners, limits=limits, prospect=prospect))
 
 
@@ -107,6 +108,10 @@ def test_unloaded_version_goes_at_once() -> None:
     assert make_plan([], busy, unloaded=frozenset({ONE.ref})).drain == ["a"]
     assert make_plan([TWO], busy, unloaded=frozenset({ONE.ref}), stand_ins=MOVED).drain == ["a"]
     assert make_plan([], replace(busy, state=RunnerState.LOADING), unloaded=frozenset({ONE.ref})).drain == ["a"]
+
+
+def test_deleted_version_goes_at_once() -> None:
+    assert make_plan([TWO], READY_ONE, published=frozenset({TWO.ref})).drain == ["a"]
 
 
 def test_missing_instances_are_started() -> None:
@@ -176,7 +181,7 @@ def test_new_runner_has_its_turn_before_it_is_evicted(changes: dict[str, Any], i
 
 def test_version_larger_than_the_budget_fails_and_costs_nobody() -> None:
     limits = replace(LIMITS, budget_bytes=NEED_BYTES)
-    wishes = Wishes(versions=(ONE, TWO))
+    wishes = Wishes(versions=(ONE, TWO), published=ALL)
     situation = Situation(
         wishes=wishes, runners=[READY_ONE], limits=limits, prospect=lambda _: replace(STARTED, need_bytes=11)
     )

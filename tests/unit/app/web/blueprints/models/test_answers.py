@@ -24,9 +24,12 @@ def test_model_summarises_its_versions() -> None:
         {
             "version": 3,
             "state": "READY",
+            "reason": "",
             "task": "image-classification",
             "execution": "online",
             "pinned": False,
+            "unloaded": False,
+            "instances": 1,
             "size_bytes": 1,
             "created_at": FACTS.created_at,
             "created_by": "test",
