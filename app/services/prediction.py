@@ -56,10 +56,6 @@ class Prediction:
     rows: Sequence[bytes | RowFailure]
     queue_s: float
     compute_s: float
-    revision: int | None = None
-    """Of the route that chose the variant."""
-    subject: str = ""
-    """Whom the route chose for."""
 
     @property
     def model_name(self) -> str:
@@ -116,8 +112,6 @@ class PredictionService:
         return Prediction(
             ref=resolved.ref,
             variant=resolved.variant,
-            revision=resolved.revision,
-            subject=request.subject or request.client_id,
             rows=answer.rows,
             queue_s=answer.queue_s,
             compute_s=answer.compute_s,

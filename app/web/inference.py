@@ -60,6 +60,7 @@ ANSWER_HEADERS: dict[str, Any] = {
     "X-Request-ID": _text_header("The caller's id of the request, or one made here."),
     "X-Model-Name": _text_header("The model that answered."),
     "X-Model-Version": _text_header("Its version."),
+    "X-Variant": _text_header("The variant of the model's route; absent when no route chose."),
     "Server-Timing": _text_header("Milliseconds: `queue` (waiting for the batch), `compute`, `total`."),
 }
 

@@ -101,10 +101,11 @@ def test_all_but_open_routes_ask_for_a_scope(operations: list[Operation]) -> Non
             assert {"401", "403", "429"} <= set(operation.members["responses"]), operation
 
 
-def test_inferences_say_how_to_shorten_their_deadline(document: dict[str, Any]) -> None:
+def test_inferences_say_how_to_shorten_their_deadline_and_whom_they_are_for(document: dict[str, Any]) -> None:
     shared = document["paths"]["/api/v1/images/classifications"]["parameters"]
 
-    assert [(parameter["name"], parameter["in"]) for parameter in shared] == [("Request-Timeout", "header")]
+    names = [(parameter["name"], parameter["in"]) for parameter in shared]
+    assert names == [("Request-Timeout", "header"), ("X-Subject", "header")]
 
 
 def resolve(document: dict[str, Any], member: dict[str, Any]) -> dict[str, Any]:

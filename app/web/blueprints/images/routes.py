@@ -14,13 +14,13 @@ from app.web.blueprints.images.docs import EXAMPLE, REQUEST_BODY
 from app.web.blueprints.images.schemas import ClassificationQuery, ClassificationSchema
 from app.web.body import read_images, takes_uploads
 from app.web.extensions import services
-from app.web.inference import ANSWER_HEADERS, INFERENCE_PROBLEMS, TIMEOUT_PARAMETER, predict
+from app.web.inference import ANSWER_HEADERS, INFERENCE_PROBLEMS, SUBJECT_PARAMETER, TIMEOUT_PARAMETER, predict
 from app.web.limits import LimitClass, limited
 
 blp = GalleyBlueprint("images", __name__, url_prefix="/api/v1/images", description="Classify images")
 
 
-@blp.route("/classifications", methods=["POST"], parameters=[TIMEOUT_PARAMETER])
+@blp.route("/classifications", methods=["POST"], parameters=[TIMEOUT_PARAMETER, SUBJECT_PARAMETER])
 @problems(*INFERENCE_PROBLEMS, UnreadableImage, UnsupportedImage, ImageTooLarge, TooManyImages)
 @requires(Scope.INFER)
 @limited(LimitClass.INFERENCE)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.services.aliases import LONGEST_WHY
 from app.web.blueprints.models.version_field import VersionField
@@ -35,7 +35,7 @@ class AliasMoveSchema(Schema):
         strict=True,
         load_default=None,
         allow_none=True,
-        validate=lambda version: 1 <= version <= MAX_VERSION,
+        validate=validate.Range(1, MAX_VERSION),
         metadata=described("Move it only if it points at this version now; else 409 `alias_moved`."),
     )
 

@@ -19,11 +19,12 @@ from app.errors import (
     WrongTask,
 )
 from app.inference.client import InferenceClient
-from app.inference.messages import RowFailure
+from app.inference.messages import Form, RowFailure
 from app.services.prediction import PredictionRequest, PredictionService, row_error
 from app.services.routing import Router
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import catalog_with
+from tests.factories.routes import make_route
 from tests.fakes.inference import NOT_AN_IMAGE, FakeInferenceClient
 
 
@@ -58,6 +59,24 @@ def test_default_version_answers(service: PredictionService, runners: FakeInfere
     assert (prediction.queue_s, prediction.compute_s) == (0.001, 0.002)
     call = runners.calls[0]
     assert (call.ref, call.parameters, call.request_id) == (ModelRef("digits", 2), {"top_k": 1}, "r1")
+
+
+def test_subject_and_client_decide_the_variant(runners: FakeInferenceClient) -> None:
+    overrides = [{"subject": "vip", "variant": "next"}, {"client": "checkout", "variant": "next"}]
+    route = make_route({"now": 1, "next": 2}, weights={"now": 1, "next": 0}, overrides=overrides)
+    model = replace(catalog_with(1, 2, default=1)["digits"], route=route)
+    service = PredictionService(Router(lambda: {"digits": model}), cast(InferenceClient, runners))
+
+    asked = [{}, {"subject": "vip"}, {"client_id": "checkout"}, {"subject": "vip", "version": "1"}]
+    variants = [service.predict(ask(**fields)).answered_by["variant"] for fields in asked]
+    assert variants == ["now", "next", "next", None]
+    assert [call.ref.version for call in runners.calls] == [1, 2, 2, 1]
+
+
+def test_any_task_will_do_where_none_is_asked_for(service: PredictionService, runners: FakeInferenceClient) -> None:
+    service.predict(ask(task=None, form=Form.TENSORS))
+
+    assert runners.calls[0].form is Form.TENSORS
 
 
 def test_version_that_is_not_there_asks_nobody(service: PredictionService, runners: FakeInferenceClient) -> None:

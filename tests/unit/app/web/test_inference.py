@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from app.errors import ModelNotFound
-from app.web.inference import predict
+from app.errors import InvalidFields, ModelNotFound
+from app.web.auth import current_identity
+from app.web.inference import client_of_request, predict
 from app.web.request_context import RequestContext, current_context
 from tests.factories.web import WebWorker
 
@@ -24,6 +25,52 @@ def test_request_lends_its_id_and_deadline(worker: WebWorker) -> None:
         call = worker.inference.calls[0]
         assert (call.request_id, call.deadline) == ("r1", context.deadline)
         assert call.deadline <= time.monotonic() + 2
+
+
+def subject_of(worker: WebWorker, header: str | None, subject: str = "") -> str:
+    headers = {} if header is None else {"X-Subject": header}
+    with worker.app.test_request_context(headers=headers):
+        worker.app.preprocess_request()
+        predict("digits", None, TASK, [b"row"], parameters={}, subject=subject)
+        return current_context().subject
+
+
+@pytest.mark.parametrize(
+    ("header", "argument", "subject"),
+    [
+        ("user-1", "", "user-1"),
+        ("user-1", "account-7", "user-1"),
+        (None, "account-7", "account-7"),
+        ("", "account-7", "account-7"),
+        (None, "", ""),
+        ("Zoë".encode().decode("latin-1"), "", "Zoë"),
+        ("x" * 128, "", "x" * 128),
+    ],
+)
+def test_header_overrules_whom_the_input_is_about(
+    worker: WebWorker, header: str | None, argument: str, subject: str
+) -> None:
+    worker.publish()
+
+    assert subject_of(worker, header, argument) == subject
+
+
+@pytest.mark.parametrize("header", ["x" * 129, "a\tb", "Zo\xeb"])
+def test_what_cannot_be_a_subject_is_refused(worker: WebWorker, header: str) -> None:
+    worker.publish()
+
+    with pytest.raises(InvalidFields):
+        subject_of(worker, header)
+
+
+def test_client_is_known_where_a_token_was_sent(worker: WebWorker) -> None:
+    with worker.app.test_request_context("/api/v1/models", headers=worker.bearer()):
+        worker.app.preprocess_request()
+        assert client_of_request() == current_identity().client_id
+
+    with worker.app.test_request_context("/health/live"):
+        worker.app.preprocess_request()
+        assert client_of_request() == ""
 
 
 def test_failure_names_nobody(worker: WebWorker) -> None:
