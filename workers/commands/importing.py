@@ -7,7 +7,8 @@ import click
 
 from workers.commands.arguments import FILE, Placing, placing_options
 from workers.commands.composition import open_releases
-from workers.commands.releasing import release
+from workers.commands.proving import prove_here
+from workers.commands.releasing import Wishes, release
 from workers.training.torchvision_zoo import ZooModel, draft_from_zoo
 
 
@@ -41,7 +42,7 @@ def torchvision(
     )
     with tempfile.TemporaryDirectory() as work_dir, open_releases() as releases:
         draft = draft_from_zoo(model, Path(work_dir), report=click.echo)
-        release(releases, draft, alias=placing.alias, pin=placing.pin)
+        release(releases, draft, Wishes(prove=prove_here, alias=placing.alias, pin=placing.pin))
 
 
 def _read_labels(path: Path) -> list[str]:

@@ -1,14 +1,17 @@
 """`flask models publish`: a TorchScript file and its manifest become a version, once they are proven."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from model_store.manifest import decode_draft
+from model_store.manifest import Manifest, decode_draft
 from model_store.publisher import VersionDraft
 from workers.commands.arguments import FILE, Placing, placing_options
-from workers.commands.composition import open_releases
-from workers.commands.releasing import release
+from workers.commands.composition import open_parts
+from workers.commands.releasing import Wishes, release
+from workers.verification.limits import VerificationLimits
+from workers.verification.verify import verify_isolated
 
 
 @click.command()
@@ -21,6 +24,9 @@ def publish(
     artifact: Path, manifest_file: Path, samples_file: Path | None, assets: tuple[str, ...], placing: Placing
 ) -> None:
     """Prove ARTIFACT, a TorchScript file, against its manifest and samples, and publish it.
+
+    It is opened in a process of its own only, within the limits that VERIFICATION_* set. A manifest without inputs or
+    outputs gets those that the samples and the model's answers show.
 
     Name and version come from the options, else from the manifest; without a version the next free one is taken.
     """
@@ -37,8 +43,13 @@ def publish(
         samples=samples_file.read_bytes() if samples_file else None,
         assets=_assets(assets),
     )
-    with open_releases() as releases:
-        release(releases, draft, alias=placing.alias, pin=placing.pin)
+    with open_parts() as parts:
+        limits = VerificationLimits.of(parts.settings)
+        release(parts.releases, draft, Wishes(prove=partial(_prove, limits), alias=placing.alias, pin=placing.pin))
+
+
+def _prove(limits: VerificationLimits, folder: Path) -> Manifest:
+    return verify_isolated(folder, limits=limits).manifest
 
 
 def _assets(texts: tuple[str, ...]) -> dict[str, Path]:

@@ -1,38 +1,45 @@
-"""From a draft to a released version: proven in this process, then published, with a line on each step."""
+"""From a draft to a released version: proven as the command says, then published, with a line on each step."""
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import click
-import msgspec
 
 from app.services.releases import ReleaseService
-from model_store.manifest import Manifest
+from model_store.manifest import Measured, MeasuredBatch
 from model_store.model_ref import ModelRef
-from model_store.publisher import VersionDraft
-from workers.runner.proof import load_and_prove
+from model_store.publisher import Prove, VersionDraft
 
 
-def release(releases: ReleaseService, draft: VersionDraft, *, alias: str | None = None, pin: bool = False) -> ModelRef:
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How a draft is to be proven, and what shall point at the version."""
+
+    prove: Prove
+    alias: str | None = None
+    pin: bool = False
+
+
+def release(releases: ReleaseService, draft: VersionDraft, wishes: Wishes) -> ModelRef:
     """Prove a draft and release it.
 
     :raises StoreError: when it is refused; nothing is left behind then.
     """
     click.echo(f"{draft.name}: proving {draft.artifact.name}")
-    ref = releases.release(draft, prove=prove, by="cli", alias=alias, pin=pin)
+    ref = releases.release(draft, prove=wishes.prove, by="cli", alias=wishes.alias, pin=wishes.pin)
+    measured = releases.manifest(ref).measured
+    if measured is not None:
+        _say(measured)
     facts = releases.find(ref.name, str(ref.version))
     click.echo(f"{ref} is published ({facts.task}, digest {facts.digest[:12]})")
     return ref
 
 
-def prove(folder: Path) -> Manifest | None:
-    """Prove a staged version; one whose rows disturb each other gets a manifest without batches.
+def _say(measured: Measured) -> None:
+    best = max(measured.batches, key=_rows_per_s)
+    click.echo(f"proven: {_rows_per_s(best):.0f} rows/s on one thread, in batches of {best.batch_size}")
+    if not measured.is_batch_safe:
+        click.echo("rows answer otherwise in a batch than alone: max_batch_size is set to 1")
 
-    :raises StoreError: the first thing that is wrong.
-    """
-    model, proof = load_and_prove(folder)
-    click.echo(f"proven: {proof.rows_per_s:.0f} rows/s on one thread, in batches of {proof.best_batch}")
-    if proof.is_batch_safe:
-        return None
 
-    click.echo("rows answer otherwise in a batch than alone: max_batch_size is set to 1")
-    return msgspec.structs.replace(model.manifest, max_batch_size=1)
+def _rows_per_s(batch: MeasuredBatch) -> float:
+    return batch.batch_size / batch.seconds

@@ -11,7 +11,8 @@ from app.settings import read_settings
 from model_store.model_ref import ModelRef
 from model_store.publisher import VersionDraft
 from workers.commands.composition import open_releases
-from workers.commands.releasing import release
+from workers.commands.proving import prove_here
+from workers.commands.releasing import Wishes, release
 from workers.training.digits import sample_pictures, train_digits
 
 Trainer = Callable[[Path], VersionDraft]
@@ -55,4 +56,4 @@ def demo() -> None:
 
 def _train_and_release(releases: ReleaseService, name: str, *, alias: str | None = None) -> ModelRef:
     with tempfile.TemporaryDirectory() as work_dir:
-        return release(releases, DEMO_MODELS[name](Path(work_dir)), alias=alias)
+        return release(releases, DEMO_MODELS[name](Path(work_dir)), Wishes(prove=prove_here, alias=alias))

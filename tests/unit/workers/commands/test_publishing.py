@@ -101,6 +101,19 @@ def test_a_model_that_folds_its_batch_is_published_without_batches(
     assert store.manifest(ModelRef("colours", 1)).max_batch_size == 1
 
 
+def test_what_the_manifest_leaves_out_is_found_out(
+    publish: Publish, artifact: Path, store: ModelStore, tmp_path: Path
+) -> None:
+    (tmp_path / "samples.json").write_bytes(colour_samples())
+    result = publish(artifact, "--samples", tmp_path / "samples.json", inputs=[], outputs=[])
+
+    assert result.exit_code == 0, result.output
+    manifest = store.manifest(ModelRef("colours", 1))
+    assert (manifest.inputs, manifest.outputs) == (colour_manifest().inputs, colour_manifest().outputs)
+    assert manifest.measured is not None
+    assert [batch.batch_size for batch in manifest.measured.batches] == [1, 2, 4, 8]
+
+
 def test_without_a_name_nothing_is_published(publish: Publish, artifact: Path) -> None:
     result = publish(artifact, name="")
 
@@ -170,7 +183,7 @@ def test_labels_that_do_not_fit_are_refused(publish: Publish, artifact: Path, va
     assert_refused(publish(artifact, labels=["red"]), "1 labels for an output of 3 classes", var_dir)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"max_batch_size": 4}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"max_batch_size": 0}'])
 def test_an_unreadable_manifest_is_refused(run: Run, artifact: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.json").write_text(text)
     result = run("publish", artifact, "--manifest", tmp_path / "bad.json", "--name", "colours")
