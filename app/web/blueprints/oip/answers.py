@@ -57,7 +57,7 @@ def index_entries(model: ModelView) -> Iterator[dict[str, Any]]:
             "name": model.name,
             "version": str(version.facts.ref.version),
             "state": _INDEX_STATES[version.state],
-            "reason": _reason(version),
+            "reason": version.reason or ("unloaded" if version.state == UNLOADED else ""),
         }
 
 
@@ -81,13 +81,6 @@ def statistics_members(version: VersionView, statistics: VersionStatistics) -> d
         ],
         "memory_usage": [{"type": "CPU", "id": 0, "byte_size": sum(runner.memory_bytes for runner in version.runners)}],
     }
-
-
-def _reason(version: VersionView) -> str:
-    if version.state == UNLOADED:
-        return "unloaded"
-
-    return next((runner.reason for runner in version.runners if runner.reason), "")
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

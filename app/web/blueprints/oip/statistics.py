@@ -28,7 +28,7 @@ def show_all() -> dict[str, Any]:
     They are sums over all processes, also those that have ended.
     """
     models = services().catalog.models(current_identity().may_use)
-    return _answer([version for model in models for version in model.versions])
+    return _answer([version for model in models for version in reversed(model.versions)])
 
 
 @blp.route("/models/<name>/stats")
@@ -39,7 +39,7 @@ def show_all() -> dict[str, Any]:
 def show_model(name: str) -> dict[str, Any]:
     """Show the statistics of a model's versions that are loaded or have run."""
     check_model_allowed(name)
-    return _answer(services().catalog.model(name).versions)
+    return _answer(list(reversed(services().catalog.model(name).versions)))
 
 
 @blp.route("/models/<name>/versions/<version>/stats")
@@ -50,7 +50,7 @@ def show_model(name: str) -> dict[str, Any]:
 def show_version(name: str, version: str) -> dict[str, Any]:
     """Show the statistics of one version, named by number or alias: all zero when it never ran."""
     check_model_allowed(name)
-    ref = services().routing.model(name).resolve(version).ref
+    ref = services().routing.find(name, version).ref
     view = next(view for view in services().catalog.model(name).versions if view.facts.ref == ref)
     return {"model_stats": [statistics_members(view, services().statistics.read().of(ref))]}
 
@@ -61,7 +61,7 @@ def _answer(versions: Sequence[VersionView]) -> dict[str, Any]:
     return {
         "model_stats": [
             statistics_members(version, statistics.of(version.facts.ref))
-            for version in reversed(versions)
+            for version in versions
             if version.state != UNLOADED or statistics.has(version.facts.ref)
         ]
     }

@@ -15,13 +15,13 @@ from tests.factories.versions import make_manifest
 from tests.fakes.inference import make_record
 
 
-def view_of(number: int, state: str, **runner: object) -> VersionView:
+def view_of(number: int, state: str, *, reason: str = "", **runner: object) -> VersionView:
     ref = ModelRef("digits", number)
     facts = VersionFacts(
         ref=ref, digest="", task="tensor", execution="online", size_bytes=1, is_pinned=False,
         created_at=datetime.now(UTC), created_by="test",
     )  # fmt: skip
-    return VersionView(facts=facts, state=state, runners=[make_record(ref, **runner)] if runner else [])
+    return VersionView(facts=facts, state=state, reason=reason, runners=[make_record(ref, **runner)] if runner else [])
 
 
 def model_of(*versions: VersionView) -> ModelView:
@@ -60,7 +60,7 @@ def test_index_tells_states_in_the_words_of_the_protocol(state: RunnerState, tol
 
 
 def test_index_begins_with_the_oldest_and_says_what_is_unloaded() -> None:
-    entries = list(index_entries(model_of(view_of(2, "READY", reason=""), view_of(1, "UNLOADED"))))
+    entries = list(index_entries(model_of(view_of(2, "READY"), view_of(1, "UNLOADED"))))
 
     assert [(entry["version"], entry["state"], entry["reason"]) for entry in entries] == [
         ("1", "UNAVAILABLE", "unloaded"),

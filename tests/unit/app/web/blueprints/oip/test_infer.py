@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from app.errors import DeadlineExceeded, GalleyError, ModelFailed, ModelLoading, QueueFull
 from app.inference.messages import Form, Lane
 from app.scenarios.tensor_frames import pack_answer
+from app.services.aliases import AliasMove
 from app.web.blueprints.oip.infer import PIECE_BYTES
 from model_store.model_ref import ModelRef
 from tests.factories.versions import make_manifest
@@ -115,7 +116,7 @@ def test_bomb_is_too_large(worker: WebWorker, client: FlaskClient, headers: dict
 def test_version_is_a_number_or_an_alias(
     worker: WebWorker, client: FlaskClient, headers: dict[str, str], version: str, number: int
 ) -> None:
-    worker.services.releases.set_alias(worker.publish(), "next", by="test")
+    worker.services.aliases.set("digits", "next", AliasMove(version=str(worker.publish().version), by="test"))
     worker.services.routing.refresh()
 
     response = client.post(f"/v2/models/digits{version}/infer", data=REQUEST, headers=headers)

@@ -9,6 +9,7 @@ from tests.factories.web import WebWorker
 from tests.fakes.inference import make_record
 
 INDEX = "/v2/repository/index"
+MODEL = "/v2/repository/models/digits"
 
 
 @pytest.fixture
@@ -46,3 +47,81 @@ def test_index_refuses_what_is_no_order(client: FlaskClient, headers: dict[str, 
     response = client.post(INDEX, data=b'{"ready": "yes"}', headers=headers)
 
     assert (response.status_code, response.json["code"]) == (400, "unreadable_body")
+
+
+@pytest.mark.parametrize(("path", "number"), [("", 1), ("/versions/2", 2), ("/versions/default", 1)])
+def test_load_answers_once_the_version_is_ready(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], loading: ModelRef, path: str, number: int
+) -> None:
+    ref = ModelRef("digits", number)
+    worker.services.residency.unload(ref, by="test")
+    worker.directory.waiting_brings = [make_record(ref)]
+
+    response = client.post(f"{MODEL}{path}/load", headers=headers)
+
+    assert (response.status_code, response.data) == (200, b"")
+    assert worker.directory.wanted == [ref]
+    assert not worker.services.routing.refresh()["digits"].versions[number].is_unloaded
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"parameters": {}}'])
+def test_load_takes_a_body_that_asks_for_nothing(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], digits: ModelRef, body: bytes
+) -> None:
+    worker.directory.show(make_record(digits))
+
+    assert client.post(f"{MODEL}/load", data=body, headers=headers).status_code == 200
+
+
+def test_load_that_fails_says_why(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], digits: ModelRef
+) -> None:
+    worker.directory.show(make_record(digits, state=RunnerState.FAILED, reason="A file is damaged."))
+
+    response = client.post(f"{MODEL}/load", headers=headers)
+
+    assert (response.status_code, response.json["code"]) == (409, "load_failed")
+    assert response.json["error"].endswith("A file is damaged.")
+
+
+def test_load_that_is_not_done_in_time_goes_on(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], digits: ModelRef
+) -> None:
+    worker.run()
+
+    response = client.post(f"{MODEL}/load", headers=headers)
+
+    assert (response.status_code, response.json["code"]) == (503, "model_loading")
+    assert int(response.headers["Retry-After"]) >= 1
+
+
+def test_load_with_other_files_is_refused(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], digits: ModelRef
+) -> None:
+    response = client.post(f"{MODEL}/load", data=b'{"parameters": {"config": "{}"}}', headers=headers)
+
+    assert response.status_code == 400
+    assert "parameters.config: Versions never change" in response.json["error"]
+    assert worker.directory.wanted == []
+
+
+@pytest.mark.parametrize("body", [b"", b'{"parameters": {"unload_dependents": false}}'])
+def test_unload_is_a_wish_that_is_kept(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], loading: ModelRef, body: bytes
+) -> None:
+    response = client.post(f"{MODEL}/versions/2/unload", data=body, headers=headers)
+
+    assert (response.status_code, response.data) == (200, b"")
+    versions = worker.services.routing.refresh()["digits"].versions
+    assert {number for number, facts in versions.items() if facts.is_unloaded} == {2}
+
+
+def test_only_writers_load_and_unload_only_their_models(
+    worker: WebWorker, client: FlaskClient, digits: ModelRef
+) -> None:
+    reader, other = worker.bearer(scopes=frozenset({"infer", "models:read"})), worker.bearer(models=("fraud",))
+
+    for verb in ("load", "unload"):
+        assert client.post(f"{MODEL}/{verb}", headers=reader).json["code"] == "insufficient_scope"
+        assert client.post(f"{MODEL}/{verb}", headers=other).json["code"] == "model_not_allowed"
+        assert client.post(f"/v2/repository/models/nobody/{verb}", headers=worker.bearer()).status_code == 404
