@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 from redis.exceptions import RedisError
 
 from app.errors import RedisUnavailable
-from app.services.assignment_batches import MOST_PER_BATCH, Assignment, Batch, Keeping, Shares, make_batch
+from app.services.assignment_batches import MOST_PER_BATCH, Assignment, Batch, Ending, Keeping, Shares, make_batch
 from app.services.experiment_store import ExperimentStore
 from app.services.route_table import RouteTable
 from app.services.routing import Router
@@ -51,7 +51,8 @@ class AssignmentLog:
         """Count a request. Never waits."""
         labels = (assignment.model_name, assignment.variant, str(assignment.version))
         REQUESTS.labels(*labels, assignment.ending.value).inc()
-        SECONDS.labels(*labels).observe(assignment.seconds)
+        if assignment.ending is Ending.ANSWERED:
+            SECONDS.labels(*labels).observe(assignment.seconds)
         if len(self._pending) >= MOST_PENDING:
             DROPPED.inc()
         else:
