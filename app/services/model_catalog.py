@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from cachetools import LRUCache, cached
@@ -11,6 +12,7 @@ from app.db.repositories.models import VersionFacts
 from app.errors import NotFoundError, StoreError
 from app.inference.directory import DirectorySnapshot, RunnerRecord
 from app.inference.messages import RunnerState
+from app.infra.off_hub import off_hub
 from app.services.catalog import DEFAULT_ALIAS, CatalogModel
 from app.services.routing import Router
 from model_store.manifest import Manifest
@@ -53,7 +55,10 @@ class ModelCatalog:
     ) -> None:
         self._router = router
         self._snapshot = snapshot
-        self._manifest = cached(LRUCache[str, Manifest](MANIFESTS_KEPT), key=str, lock=Lock())(manifest)
+        # NOTE: a remote store would not only hold the hub: fsspec's asynchronous file systems cannot be called there.
+        self._manifest = cached(LRUCache[str, Manifest](MANIFESTS_KEPT), key=str, lock=Lock())(
+            partial(off_hub, manifest)
+        )
 
     def models(self, may_use: Callable[[str], bool]) -> list[ModelView]:
         """Return all models whose name passes `may_use`, by name."""

@@ -1,5 +1,9 @@
 """Models as their readers see them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from app.errors import ModelNotFound, StoreUnreachable, VersionNotFound
@@ -9,11 +13,30 @@ from app.services.model_catalog import ModelCatalog
 from app.services.routing import Router
 from model_store.manifest import Manifest
 from model_store.model_ref import ModelRef
+from model_store.reader import ModelStore
 from tests.factories.catalog import catalog_with
 from tests.factories.versions import make_manifest
 from tests.fakes.inference import make_record
 
 DIGITS = ModelRef("digits", 1)
+
+# A patched process, as web workers are, whose store is on a file system like those of S3: it runs on a loop.
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+from pathlib import Path
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+from fsspec.implementations.local import LocalFileSystem
+from tests.unit.app.services.test_model_catalog import DIGITS, make_catalog
+from tests.factories.versions import make_store, publish_bytes
+folder = Path(sys.argv[1])
+store = make_store(folder)
+publish_bytes(store, folder, name="digits")
+store.file_system = AsyncFileSystemWrapper(LocalFileSystem(), asynchronous=False)
+catalog = make_catalog(store)
+print([catalog.version("digits", "1")[1].name for _ in range(2)])
+"""
 
 
 class FakeStore:
@@ -36,7 +59,7 @@ def store() -> FakeStore:
     return FakeStore()
 
 
-def make_catalog(store: FakeStore, *states: RunnerState) -> ModelCatalog:
+def make_catalog(store: FakeStore | ModelStore, *states: RunnerState) -> ModelCatalog:
     runners = [make_record(DIGITS, state=state) for state in states]
     snapshot = DirectorySnapshot(published_at=1.0, controller_pid=1, runners=runners)
     return ModelCatalog(Router(lambda: catalog_with(1, 2, default=1, next=2)), lambda: snapshot, store.manifest)
@@ -96,3 +119,11 @@ def test_what_is_not_there_is_told(store: FakeStore) -> None:
         make_catalog(store).model("flowers")
     with pytest.raises(VersionNotFound):
         make_catalog(store).version("digits", "3")
+
+
+def test_manifests_of_a_remote_store_are_read_off_the_hub(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PATCHED, str(tmp_path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout.splitlines()[-1:] == ["['digits', 'digits']"], done.stderr
