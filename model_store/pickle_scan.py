@@ -15,7 +15,7 @@ _ALLOWED = re.compile(
     r"|collections OrderedDict"
     r"|builtins complex"
 )
-_BOUND_CLASS = re.compile(r"__torch__\.torch\.classes(?:\.([A-Za-z0-9_]+))?[. ]")
+_BOUND_CLASS = re.compile(r"__torch__\.torch\.classes\.([A-Za-z0-9_]+)")
 # These name things in other ways than GLOBAL, which is the only one TorchScript's pickler has.
 _OTHER_WAYS = frozenset({"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"})
 
@@ -38,7 +38,7 @@ def check_pickle(name: str, data: bytes) -> None:
 
 
 def _is_allowed(name: str) -> bool:
-    bound = _BOUND_CLASS.match(name)
+    bound = _BOUND_CLASS.match(name.replace(" ", "."))
     if bound is not None and bound[1] not in CLASS_NAMESPACES:
         return False
 
