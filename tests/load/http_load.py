@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,23 +24,28 @@ ANSWER_TIMEOUT_S = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The one request that is sent again and again."""
+    """The one request that is sent again and again; `headers` come on top of token and type."""
 
     url: str
     token: str
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """Every header that says something of the caller or the body."""
+        token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {**token, "Content-Type": self.content_type, **self.headers}
 
     @property
     def wire(self) -> bytes:
         """The request as HTTP/1.1 bytes."""
         parts = urlsplit(self.url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        head = (
-            f"POST {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {self.token}\r\n"
-            f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n\r\n"
-        )
-        return head.encode("ascii") + self.body
+        headers = {"Host": parts.netloc, **self.all_headers, "Content-Length": str(len(self.body))}
+        lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ class Wrk:
         with _body_file(request.body) as body:
             command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
             command += [f"--timeout={ANSWER_TIMEOUT_S}s", "-s", str(WRK_SCRIPT), request.url]
-            command += ["--", str(body), request.content_type, request.token]
+            command += ["--", str(body), *(f"{name}: {value}" for name, value in request.all_headers.items())]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return LoadResult(**json.loads(output.splitlines()[-1]))
 

@@ -5,12 +5,12 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 
 from tests.load.http_load import Generator, LoadResult, Request
-from tests.load.processes import cpu_by_kind
-from tests.load.stack import Stack
+from tests.load.processes import ProcessFacts, cpu_by_kind
 
 Progress = Callable[[str], None]
 
@@ -39,7 +39,16 @@ class Plan:
     concurrencies: tuple[int, ...] = (1, 8, 32)
 
 
-def measure(stack: Stack, generator: Generator, request: Request, *, connections: int, seconds: float) -> Measurement:
+class Measured(Protocol):
+    """Processes under load."""
+
+    def facts(self) -> list[ProcessFacts]:
+        """Return all of them, as they are now."""
+
+
+def measure(
+    stack: Measured, generator: Generator, request: Request, *, connections: int, seconds: float
+) -> Measurement:
     """Load the route once."""
     before = stack.facts()
     load = generator.run(request, connections=connections, seconds=seconds)

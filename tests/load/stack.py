@@ -44,6 +44,12 @@ class Stack:
         command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True)
 
+    def publish(self, artifact: Path, name: str) -> None:
+        """Publish the next version of a model, its manifest beside the artifact, and wait for the first one."""
+        manifest = artifact.with_suffix(".json")
+        self.flask("models", "publish", str(artifact), "--manifest", str(manifest), "--name", name)
+        self.wait_for_model(name)
+
     def wait_for_model(self, name: str, *, limit_s: float = 120) -> None:
         """Wait until version 1 of the model has a READY runner.
 
@@ -63,7 +69,7 @@ class Stack:
 @contextmanager
 def running_stack(var_dir: Path) -> Iterator[Stack]:
     """Start a stack under `var_dir`, wait until it is ready, and end it with all its processes."""
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, "VAR_DIR": str(var_dir), "HOST": "127.0.0.1", "PORT": str(port)}
     with (var_dir / "launcher.log").open("wb") as log:
         launcher = subprocess.Popen(
@@ -104,7 +110,8 @@ def _token(url: str, var_dir: Path) -> str:
     return str(httpx.post(f"{url}/auth/token", data=form).raise_for_status().json()["access_token"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,11 +1,13 @@
--- One POST again and again; arguments: body file, content type, token. Prints one JSON object when it is done.
+-- One POST again and again; arguments: body file, then headers as `Name: value`. Prints one JSON object when it is done.
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")
-  wrk.headers["Content-Type"] = arguments[2]
-  wrk.headers["Authorization"] = "Bearer " .. arguments[3]
+  for index = 2, #arguments do
+    local name, value = arguments[index]:match("^([^:]+): (.*)$")
+    wrk.headers[name] = value
+  end
   file:close()
 end
 

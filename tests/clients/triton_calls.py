@@ -1,0 +1,197 @@
+"""Calls of tritonclient, sync or aio: every method, and inference in every form. Runs in the clients' environment.
+
+`python triton_calls.py sync|aio HOST:PORT TOKEN` prints a JSON object: per call what came back, or what was raised.
+"""
+
+import asyncio
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import tritonclient.http
+import tritonclient.http.aio
+from tritonclient.utils import InferenceServerException
+
+Outcome = dict[str, Any]
+Call = Callable[[], Any]
+
+
+def methods(client: Any) -> dict[str, Call]:
+    """Return a call of every method but infer."""
+    return {
+        "is_server_live": client.is_server_live,
+        "is_server_ready": client.is_server_ready,
+        "is_model_ready": lambda: client.is_model_ready("sums"),
+        "is_model_ready, version": lambda: client.is_model_ready("sums", "1"),
+        "is_model_ready, unknown": lambda: client.is_model_ready("nothing"),
+        "get_server_metadata": client.get_server_metadata,
+        "get_model_metadata": lambda: client.get_model_metadata("sums"),
+        "get_model_metadata, version": lambda: client.get_model_metadata("sums", "1"),
+        "get_model_metadata, unknown": lambda: client.get_model_metadata("nothing"),
+        "get_model_metadata, odd": lambda: client.get_model_metadata("a/b c"),
+        "get_model_config": lambda: client.get_model_config("sums"),
+        "get_model_config, version": lambda: client.get_model_config("sums", "1"),
+        "get_model_repository_index": client.get_model_repository_index,
+        "unload_model": lambda: client.unload_model("spare"),
+        "is_model_ready, unloaded": lambda: client.is_model_ready("spare"),
+        "load_model": lambda: client.load_model("spare"),
+        "is_model_ready, loaded": lambda: client.is_model_ready("spare"),
+        "load_model, config": lambda: client.load_model("spare", config="{}"),
+        "load_model, unknown": lambda: client.load_model("nothing"),
+        "get_inference_statistics": client.get_inference_statistics,
+        "get_inference_statistics, model": lambda: client.get_inference_statistics("sums"),
+        "get_inference_statistics, version": lambda: client.get_inference_statistics("sums", "1"),
+        "update_trace_settings": lambda: client.update_trace_settings(settings={"trace_level": "OFF"}),
+        "get_trace_settings": client.get_trace_settings,
+        "update_log_settings": lambda: client.update_log_settings({"log_info": True}),
+        "get_log_settings": client.get_log_settings,
+        "get_system_shared_memory_status": client.get_system_shared_memory_status,
+        "register_system_shared_memory": lambda: client.register_system_shared_memory("r", "/r", 8),
+        "unregister_system_shared_memory": client.unregister_system_shared_memory,
+        "get_cuda_shared_memory_status": client.get_cuda_shared_memory_status,
+        "register_cuda_shared_memory": lambda: client.register_cuda_shared_memory("r", b"r", 0, 8),
+        "unregister_cuda_shared_memory": client.unregister_cuda_shared_memory,
+    }
+
+
+def inferences(client: Any, http: ModuleType) -> dict[str, Call]:
+    """Return a call of infer per form of input, output and option."""
+
+    def tensor(name: str, datatype: str, values: np.ndarray, *, binary: bool = True) -> Any:
+        made = http.InferInput(name, list(values.shape), datatype)
+        made.set_data_from_numpy(values, binary_data=binary)
+        return made
+
+    def output(name: str, **options: Any) -> Any:
+        return http.InferRequestedOutput(name, **options)
+
+    row = np.array([[1, 2, 3, 4]], np.float32)
+    texts = np.array([b"", b"nul\x00inside", "é€😀".encode(), b"x" * 2**20], object)
+    left, right = np.array([[1.5], [2.5]], np.float32), np.array([[1, 2, 3], [4, 5, 6]], np.int64)
+    x, x_json = tensor("x", "FP32", row), tensor("x", "FP32", row, binary=False)
+    many = tensor("x", "FP32", np.repeat(row, 8, axis=0))
+    in_json = output("scores", binary_data=False)
+    return {
+        "binary both ways": lambda: client.infer("sums", [x]),
+        "binary to JSON": lambda: client.infer("sums", [x], outputs=[in_json]),
+        "JSON to binary": lambda: client.infer("sums", [x_json]),
+        "JSON both ways": lambda: client.infer("sums", [x_json], outputs=[in_json]),
+        "many rows": lambda: client.infer("sums", [many]),
+        "version": lambda: client.infer("sums", [x], model_version="1"),
+        "id": lambda: client.infer("sums", [x], request_id="one/2 three"),
+        "options": lambda: client.infer("sums", [x], priority=2, timeout=20_000_000, parameters={"mine": 1.5}),
+        "classes": lambda: client.infer("sums", [x], outputs=[output("scores", class_count=2)]),
+        "classes in JSON": lambda: client.infer(
+            "sums", [many], outputs=[output("scores", binary_data=False, class_count=9)]
+        ),
+        "mixed": lambda: client.infer(
+            "pair",
+            [tensor("left", "FP32", left), tensor("right", "INT64", right, binary=False)],
+            outputs=[output("turned"), output("doubled", binary_data=False)],
+        ),
+        "zero size": lambda: client.infer(
+            "pair", [tensor("left", "FP32", left[:, :0]), tensor("right", "INT64", right[:, :0])]
+        ),
+        "texts": lambda: client.infer("echo", [tensor("text", "BYTES", texts)]),
+        "texts in JSON": lambda: client.infer(
+            "echo",
+            [tensor("text", "BYTES", texts, binary=False)],
+            outputs=[output("same", binary_data=False), output("length", binary_data=False)],
+        ),
+        "every datatype": lambda: client.infer("everything", everything(tensor)),
+        "gzip": lambda: client.infer(
+            "sums", [many], request_compression_algorithm="gzip", response_compression_algorithm="gzip"
+        ),
+        "deflate": lambda: client.infer(
+            "sums", [many], request_compression_algorithm="deflate", response_compression_algorithm="deflate"
+        ),
+        "unknown model": lambda: client.infer("nothing", [x]),
+        "unknown version": lambda: client.infer("sums", [x], model_version="77"),
+        "unknown output": lambda: client.infer("sums", [x], outputs=[output("missing")]),
+        "wrong shape": lambda: client.infer("sums", [tensor("x", "FP32", row[:, :3])]),
+        "failing model": lambda: client.infer("fails", [tensor("x", "FP32", -row[:, :2])]),
+    }
+
+
+def everything(tensor: Callable[..., Any]) -> list[Any]:
+    """Return an input of each datatype; the values are those that tests/contract/oip expects back."""
+    kinds = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+    inputs = [tensor("bools", "BOOL", np.array([[True, False]]))]
+    for kind in kinds:
+        limits = np.iinfo(kind)
+        inputs.append(tensor(kind, kind.upper(), np.array([[limits.min, limits.max]], kind)))
+    inputs.append(tensor("fp16", "FP16", np.array([[1.5, -65504.0]], np.float16)))
+    inputs.append(tensor("bf16", "BF16", np.array([[1.5, -3.0e38]], np.float32)))
+    inputs.append(tensor("fp32", "FP32", np.array([[1.5, -3.0e38]], np.float32)))
+    inputs.append(tensor("fp64", "FP64", np.array([[1.5, -1.0e308]], np.float64)))
+    return inputs
+
+
+async def outcome(call: Call) -> Outcome:
+    """Make a call; say what it returned, or the error that a user would see."""
+    try:
+        result = call()
+        if inspect.isawaitable(result):
+            result = await result
+    except InferenceServerException as err:
+        return {"raised": err.message(), "status": err.status()}
+    except Exception as err:  # noqa: BLE001 - whatever a client raises is what the test wants to know
+        return {"crashed": repr(err)}
+    return {"returned": plain(result)}
+
+
+def plain(result: Any) -> Any:
+    """Return a result as JSON can hold it: of an inference the JSON part and the arrays."""
+    if not hasattr(result, "as_numpy"):
+        return result
+
+    head = result.get_response()
+    arrays = {member["name"]: result.as_numpy(member["name"]) for member in head["outputs"]}
+    return {"head": head, "arrays": {name: listed(array) for name, array in arrays.items()}}
+
+
+def listed(array: np.ndarray) -> Any:
+    """Return an array's elements; bytes as hexadecimal."""
+    if array.dtype == object:
+        return [one.hex() if isinstance(one, bytes) else one.encode().hex() for one in array.reshape(-1)]
+    return array.tolist()
+
+
+async def main(kind: str, address: str, token: str) -> dict[str, Outcome]:
+    """Make all calls with one client that adds the token to each, by a plug-in as users do."""
+    http = tritonclient.http if kind == "sync" else tritonclient.http.aio
+    client = http.InferenceServerClient(address)
+    client.register_plugin(Bearer(token))
+    # One order for all: loading and unloading depend on what came before.
+    outcomes = {name: await outcome(call) for name, call in {**methods(client), **inferences(client, http)}.items()}
+    if kind == "sync":
+        outcomes["async_infer"] = await outcome(lambda: async_infer(client, http))
+    closing = client.close()
+    if inspect.isawaitable(closing):
+        await closing
+    return outcomes
+
+
+def async_infer(client: Any, http: ModuleType) -> Any:
+    """Infer on a greenlet of the sync client."""
+    made = http.InferInput("x", [1, 4], "FP32")
+    made.set_data_from_numpy(np.array([[1, 2, 3, 4]], np.float32))
+    return client.async_infer("sums", [made]).get_result()
+
+
+class Bearer(tritonclient.http.InferenceServerClientPlugin):
+    """Adds a token to each request."""
+
+    def __init__(self, token: str) -> None:
+        self._value = f"Bearer {token}"
+
+    def __call__(self, request: Any) -> None:
+        request.headers["Authorization"] = self._value
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(*sys.argv[1:]))))  # noqa: T201 - the answer to the test that started this
