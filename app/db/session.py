@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.errors import DatabaseUnavailable
+from app.infra.off_hub import off_hub
 
 # A locked SQLite file is waited for in steps of LOCK_STEP_S, by sleeping, which gevent turns into a switch.
 # SQLite's own busy handler would hold the whole worker instead.
@@ -22,6 +23,8 @@ LOCK_WAIT_S = 5.0
 POOL_WAIT_S = 5.0
 CONNECT_WAIT_S = 3
 STATEMENT_LIMIT_S = 10.0
+READS_MUCH: Final = {"reads_much": True}
+"""Execution options of a query that aggregates many rows: SQLite would hold the worker's hub while it reads them."""
 # PostgreSQL's codes for a table and for a column that is not there.
 UNMIGRATED_STATES = frozenset({"42P01", "42703"})
 
@@ -96,6 +99,7 @@ def make_engine(url: str | URL, *, statement_limit_s: float | None = STATEMENT_L
         engine = create_engine(parsed, connect_args={"timeout": 0.0}, pool_timeout=POOL_WAIT_S)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "do_execute", _execute_off_hub)
         return engine
 
     limit_ms = int((statement_limit_s or 0) * 1000)
@@ -119,6 +123,15 @@ def _begin_sqlite(connection: Any) -> None:
     is_write = connection.get_execution_options().get("begin_immediate", False)
     statement = "BEGIN IMMEDIATE" if is_write else "BEGIN"
     _retry_locked(partial(connection.exec_driver_sql, statement))
+
+
+def _execute_off_hub(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Run a statement that `READS_MUCH` in a thread; say whether it was run."""
+    if READS_MUCH.keys().isdisjoint(context.execution_options):
+        return False
+
+    off_hub(cursor.execute, statement, parameters)
+    return True
 
 
 def _retry_locked(attempt: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import String, cast, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db.session import READS_MUCH
 from app.db.tables.experiments import OutcomeRow
 from app.db.tables.models import RouteRow
 
@@ -88,7 +89,7 @@ class OutcomeRepository:
         )
         return [
             OutcomeSums(metric=metric, variant=variant, count=count, mean=mean, squares=squares)
-            for metric, variant, count, mean, squares in self._session.execute(query)
+            for metric, variant, count, mean, squares in self._session.execute(query, execution_options=READS_MUCH)
         ]
 
     def purge(self, before: datetime, *, limit: int) -> int:

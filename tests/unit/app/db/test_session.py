@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -164,3 +164,19 @@ def test_concurrent_writers_all_get_through(database: Database) -> None:
         thread.join()
 
     assert count(database) == 12
+
+
+def test_only_what_reads_much_leaves_the_hub_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[object] = []
+
+    def run(function: Callable[..., object], *args: object) -> object:
+        statements.append(args[0])
+        return function(*args)
+
+    monkeypatch.setattr(session_module, "off_hub", run)
+    with database.read() as session:
+        session.execute(text("SELECT 1"))
+        much = session.execute(text("SELECT :number"), {"number": 7}, execution_options=session_module.READS_MUCH)
+
+        assert much.scalar_one() == 7
+    assert statements == ["SELECT ?"]
