@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import redis
 
 from app.db.session import Database
+from app.inference.directory_reader import DirectoryReader
 from app.infra.redis import make_redis, redis_errors
 from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
@@ -13,6 +14,7 @@ from app.services.jobs import JobService
 from app.services.publishing import PublishingService
 from app.services.quarantine import quarantine_of
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from app.settings import Settings
 from model_store.reader import ModelStore, open_store
@@ -28,6 +30,9 @@ class WorkerParts:
     store: ModelStore
     releases: ReleaseService
     aliases: AliasService
+    directory: DirectoryReader
+    """Not started: it follows nobody before somebody starts it."""
+    residency: ResidencyService
     jobs: JobService
     publishing: PublishingService
     retention: RetentionService
@@ -48,6 +53,7 @@ def assemble(settings: Settings) -> WorkerParts:
         with redis_errors():
             client.publish(CATALOG_CHANNEL, b"")
 
+    directory = DirectoryReader(client)
     jobs = JobService(database, TaskQueue(settings).send)
     return WorkerParts(
         settings=settings,
@@ -56,6 +62,8 @@ def assemble(settings: Settings) -> WorkerParts:
         store=store,
         releases=ReleaseService(database, store, notify=announce),
         aliases=AliasService(database, notify=announce),
+        directory=directory,
+        residency=ResidencyService(database, directory, notify=announce),
         jobs=jobs,
         publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
         retention=RetentionService(database, store, notify=announce),

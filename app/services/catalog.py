@@ -109,6 +109,16 @@ def desired_version(facts: VersionFacts) -> DesiredVersion:
     return DesiredVersion(ref=facts.ref, digest=facts.digest, instances=facts.instances, is_pinned=facts.is_pinned)
 
 
+def desired_versions(catalog: Catalog) -> list[DesiredVersion]:
+    """Return the versions that should have runners: pinned or named, and neither unloaded nor run by Celery."""
+    return [
+        desired_version(facts)
+        for model in catalog.values()
+        for version, facts in model.versions.items()
+        if facts.is_wanted_online and (facts.is_pinned or version in model.named)
+    ]
+
+
 def no_notice() -> None:
     """Tell nobody that the catalog changed."""
 

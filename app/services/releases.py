@@ -16,9 +16,7 @@ from app.services.audit import AuditLog
 from app.services.catalog import (
     DEFAULT_ALIAS,
     Catalog,
-    DesiredVersion,
     announce,
-    desired_version,
     no_notice,
     read_catalog,
 )
@@ -95,17 +93,6 @@ class ReleaseService:
         announce(self._notify)
         return adopted
 
-    def set_pinned(self, ref: ModelRef, is_pinned: bool, *, by: str) -> None:
-        """Pin a version, so that it stays loaded though no alias names it, or let it go.
-
-        :raises VersionNotFound: when it is not released.
-        """
-        with self._database.write() as session:
-            ModelRepository(session).set_pinned(ref, is_pinned)
-            action = "version.pin" if is_pinned else "version.unpin"
-            AuditLog.record(session, action=action, target=version_target(ref), by=by, details={})
-        announce(self._notify)
-
     def catalog(self) -> Catalog:
         """Return all models with their versions, aliases and routes, as SQL has them at one moment."""
         with self._database.snapshot() as session:
@@ -122,15 +109,6 @@ class ReleaseService:
             raise ModelNotFound(name)
 
         return model.resolve(version)
-
-    def desired(self) -> list[DesiredVersion]:
-        """Return the versions that should have a runner: pinned or named, and neither unloaded nor run by Celery."""
-        return [
-            desired_version(facts)
-            for model in self.catalog().values()
-            for version, facts in model.versions.items()
-            if facts.is_wanted_online and (facts.is_pinned or version in model.named)
-        ]
 
     def manifest(self, ref: ModelRef) -> Manifest:
         """Return a version's manifest, from the store."""

@@ -39,7 +39,7 @@ class ControllerStage:
         self.redis_server = server
         self.settings: Settings = make_settings(folder, redis_url=server.url, heartbeat_s=0.2, **changes)
         self.parts: WorkerParts = assemble(self.settings)
-        self.directory = DirectoryReader(self.parts.redis)
+        self.directory: DirectoryReader = self.parts.directory
         self.log = folder / "controller.log"
         # In every title: how this stage's runners are told from others, whoever started them.
         self.token = secrets.token_hex(4)

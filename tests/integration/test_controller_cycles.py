@@ -40,9 +40,9 @@ def footprint(stage: ControllerStage) -> Footprint:
 def load_and_unload(stage: ControllerStage, ref: ModelRef, cycles: int) -> None:
     """Pin and unpin a version, each time until its runner is READY or gone."""
     for _ in range(cycles):
-        stage.parts.releases.set_pinned(ref, True, by="test")
+        stage.parts.residency.pin(ref, by="test")
         stage.wait_ready(ref)
-        stage.parts.releases.set_pinned(ref, False, by="test")
+        stage.parts.residency.unpin(ref, by="test")
         stage.wait_gone(ref)
 
 

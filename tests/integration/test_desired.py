@@ -146,7 +146,7 @@ def test_change_is_read_as_soon_as_it_is_told(
             parts.redis.zadd(WANTED_KEY, {str(unnamed): time.time()})
             parts.redis.publish(WANTED_CHANNEL, str(unnamed))
         else:
-            parts.releases.set_pinned(unnamed, True, by="test")
+            parts.residency.pin(unnamed, by="test")
         assert changed.wait(10)
     finally:
         desired.stop()

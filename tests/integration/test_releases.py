@@ -2,19 +2,21 @@
 
 import threading
 from collections.abc import Iterator
-from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from app.db.migrate import upgrade
-from app.db.repositories.models import ModelRepository
+from app.db.repositories.aliases import AliasFacts, AliasRepository
 from app.db.session import Database
 from app.errors import DatabaseUnavailable, GalleyError
 from app.services.aliases import AliasMove, AliasService
+from app.services.catalog import desired_versions
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from model_store.model_ref import ModelRef
 from tests.factories.versions import accept, make_draft, make_store
+from tests.fakes.directory import FakeDirectory
 
 RACERS = 6
 
@@ -71,9 +73,9 @@ def test_releases_at_once_all_stand_and_one_is_default(releases: ReleaseService,
 def test_names_and_pins_move(releases: ReleaseService, database: Database, tmp_path: Path) -> None:
     refs = [releases.release(make_draft(tmp_path), prove=accept, by="test") for _ in range(3)]
     AliasService(database).set("tiny", "default", AliasMove(version="2", by="test"))
-    releases.set_pinned(refs[2], True, by="test")
+    ResidencyService(database, FakeDirectory()).pin(refs[2], by="test")
 
-    assert [wanted.ref for wanted in releases.desired()] == [ModelRef("tiny", 2), ModelRef("tiny", 3)]
+    assert [wanted.ref for wanted in desired_versions(releases.catalog())] == [ModelRef("tiny", 2), ModelRef("tiny", 3)]
     assert releases.adopt_store() == []
     assert releases.find("tiny").created_at.utcoffset() is not None
 
@@ -82,18 +84,16 @@ def test_catalogue_read_while_an_alias_moves_is_whole(
     releases: ReleaseService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     releases.release(make_draft(tmp_path), prove=accept, by="test")
-    originals = {name: getattr(ModelRepository, name) for name in ("aliases", "versions")}
-    reads = []
+    original, reads = AliasRepository.all, []
 
-    def read(name: str, repository: ModelRepository) -> object:
+    def read(repository: AliasRepository, name: str | None = None) -> list[AliasFacts]:
         reads.append(name)
-        if len(reads) == 2:
+        if len(reads) == 1:
             releases.release(make_draft(tmp_path), prove=accept, by="test", alias="default")
             releases.release(make_draft(tmp_path, name="other"), prove=accept, by="test")
-        return originals[name](repository)
+        return original(repository, name)
 
-    for name in originals:
-        monkeypatch.setattr(ModelRepository, name, partialmethod(lambda repository, name: read(name, repository), name))
+    monkeypatch.setattr(AliasRepository, "all", read)
     catalog = releases.catalog()
 
     assert catalog["tiny"].resolve().ref.version in {1, 2}

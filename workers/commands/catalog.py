@@ -1,4 +1,4 @@
-"""Commands that read and move names: list, show, verify, alias, pin, unpin. None of them needs torch."""
+"""Commands that read and move names: list, show, verify, alias. None of them needs torch."""
 
 import click
 
@@ -71,27 +71,6 @@ def alias(name: str, alias_name: str, version: str, why: str) -> None:
     with open_parts() as parts:
         facts = parts.aliases.set(name, alias_name, AliasMove(version=version, by="cli", why=why))
     click.echo(f"{name}/{alias_name} is now {name}/{facts.version}")
-
-
-@click.command()
-@target_argument
-def pin(target: Target) -> None:
-    """Keep a version loaded, whether an alias names it or not."""
-    _set_pinned(target, True)
-
-
-@click.command()
-@target_argument
-def unpin(target: Target) -> None:
-    """Let go of a pinned version: it unloads unless an alias names it."""
-    _set_pinned(target, False)
-
-
-def _set_pinned(target: Target, is_pinned: bool) -> None:
-    with open_releases() as releases:
-        facts = releases.find(target.name, target.version)
-        releases.set_pinned(facts.ref, is_pinned, by="cli")
-    click.echo(f"{facts.ref} is {'pinned' if is_pinned else 'not pinned any more'}")
 
 
 def _model(releases: ReleaseService, name: str) -> CatalogModel:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import redis
 
@@ -71,9 +71,9 @@ def held_back(wishes: Wishes, plan: Plan, runners: Sequence[RunnerRecord], ledge
 
 def _without(
     versions: Sequence[DesiredVersion], runners: Sequence[RunnerRecord], *states: RunnerState
-) -> Iterator[DesiredVersion]:
+) -> list[DesiredVersion]:
     there = {(record.name, record.version, record.digest) for record in runners if record.state in states}
-    return (each for each in versions if (each.ref.name, each.ref.version, each.digest) not in there)
+    return [each for each in versions if (each.ref.name, each.ref.version, each.digest) not in there]
 
 
 def _failed(version: DesiredVersion, reason: str) -> RunnerRecord:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.services.catalog import Catalog, CatalogModel, DesiredVersion, desired_version
+from app.services.catalog import Catalog, CatalogModel, DesiredVersion, desired_version, desired_versions
 from model_store.model_ref import ModelRef
 
 
@@ -36,11 +36,9 @@ class Wishes:
 def read_wishes(catalog: Catalog, wanted_at: Mapping[ModelRef, float]) -> Wishes:
     """Put together what the catalogue names and what callers want, as far as it exists and is run online."""
     facts = [facts for model in catalog.values() for facts in model.versions.values()]
-    online = [each for each in facts if each.is_wanted_online]
-    named = [each for each in online if each.is_pinned or each.ref.version in catalog[each.ref.name].named]
-    wanted = [each for each in online if each.ref in wanted_at]
+    wanted = [desired_version(each) for each in facts if each.is_wanted_online and each.ref in wanted_at]
     return Wishes(
-        versions=tuple(dict.fromkeys(map(desired_version, [*named, *wanted]))),
+        versions=tuple(dict.fromkeys([*desired_versions(catalog), *wanted])),
         published=frozenset(each.ref for each in facts),
         unloaded=frozenset(each.ref for each in facts if each.is_unloaded),
         wanted_at=dict(wanted_at),

@@ -46,7 +46,7 @@ def test_commands_that_run_no_model_import_no_torch(words: list[str]) -> None:
 def test_help_lists_every_command() -> None:
     output = CliRunner().invoke(models, ["--help"]).output
 
-    for name in ("list", "show", "publish", "import", "verify", "alias", "pin", "unpin", "train", "demo"):
+    for name in ("list", "show", "publish", "import", "verify", "alias", "load", "unload", "pin", "train", "demo"):
         assert f"\n  {name} " in output
 
 

@@ -21,12 +21,14 @@ from app.errors import (
     VersionNotFound,
 )
 from app.services.aliases import AliasMove, AliasService
-from app.services.catalog import DesiredVersion
+from app.services.catalog import DesiredVersion, desired_versions
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore
 from tests.factories.database import make_database
 from tests.factories.versions import accept, make_draft, make_manifest, make_store, publish_bytes
+from tests.fakes.directory import FakeDirectory
 
 
 class Announcements:
@@ -51,6 +53,7 @@ class Bench:
         self.announced = Announcements()
         self.releases = ReleaseService(database, self.store, notify=self.announced)
         self.aliases_of = AliasService(database, notify=self.announced)
+        self.residency = ResidencyService(database, FakeDirectory(), notify=self.announced)
 
     def release(self, *, alias: str | None = None, pin: bool = False, **changes: Any) -> ModelRef:
         """Release a draft of arbitrary bytes."""
@@ -67,7 +70,7 @@ class Bench:
 
     def desired(self) -> list[str]:
         """Return what should have a runner."""
-        return [str(version.ref) for version in self.releases.desired()]
+        return [str(version.ref) for version in desired_versions(self.releases.catalog())]
 
 
 @pytest.fixture
@@ -184,7 +187,7 @@ def test_desired_is_what_is_named_or_pinned(bench: Bench) -> None:
     for _ in range(4):
         bench.release()
     bench.point("candidate", 2)
-    bench.releases.set_pinned(ModelRef("tiny", 4), True, by="test")
+    bench.residency.pin(ModelRef("tiny", 4), by="test")
 
     assert bench.desired() == ["tiny/1", "tiny/2", "tiny/4"]
     assert bench.announced.count == 6
@@ -193,13 +196,13 @@ def test_desired_is_what_is_named_or_pinned(bench: Bench) -> None:
 def test_desired_says_which_digest(bench: Bench) -> None:
     ref = bench.release()
 
-    assert bench.releases.desired() == [DesiredVersion(ref=ref, digest=bench.store.digest(ref))]
+    assert desired_versions(bench.releases.catalog()) == [DesiredVersion(ref=ref, digest=bench.store.digest(ref))]
 
 
 def test_what_is_let_go_is_not_desired(bench: Bench) -> None:
     bench.release()
     bench.release(pin=True, alias="candidate")
-    bench.releases.set_pinned(ModelRef("tiny", 2), False, by="test")
+    bench.residency.unpin(ModelRef("tiny", 2), by="test")
     bench.point("candidate", 1)
 
     assert bench.desired() == ["tiny/1"]

@@ -8,6 +8,7 @@ import pytest
 from app.db.session import Database
 from app.errors import InvalidFields, ModelNotFound, RouteNotFound, VersionNotFound
 from app.services.audit import AuditLog
+from app.services.catalog import desired_versions
 from app.services.releases import ReleaseService
 from app.services.route_draft import Override, RouteDraft, Variant
 from app.services.route_table import RouteTable, Why
@@ -138,9 +139,9 @@ def test_without_a_model_or_a_route_there_is_nothing_to_do(routes: RouteService)
 def test_a_version_named_by_a_route_should_run(routes: RouteService, database: Database, tmp_path: Path) -> None:
     releases = ReleaseService(database, make_store(tmp_path))
     routes.put("tiny", draft(1, 0), by="bot")
-    assert [str(wanted.ref) for wanted in releases.desired()] == ["tiny/1", "tiny/2"]
+    assert [str(wanted.ref) for wanted in desired_versions(releases.catalog())] == ["tiny/1", "tiny/2"]
 
     routes.delete("tiny", by="bot")
-    assert [str(wanted.ref) for wanted in releases.desired()] == ["tiny/1"]
+    assert [str(wanted.ref) for wanted in desired_versions(releases.catalog())] == ["tiny/1"]
     with pytest.raises(VersionNotFound):
         releases.find("tiny", "candidate")

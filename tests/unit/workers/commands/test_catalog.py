@@ -56,15 +56,6 @@ def test_an_alias_is_moved(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("two_versions")
-def test_a_version_is_pinned_and_let_go(run: Run) -> None:
-    assert "tiny/2 is pinned" in run("pin", "tiny/2").output
-    assert run("list").output.rstrip().endswith("pinned")
-
-    assert "not pinned any more" in run("unpin", "tiny/2").output
-    assert "pinned" not in run("list").output
-
-
-@pytest.mark.usefixtures("two_versions")
 def test_all_versions_of_a_model_are_verified(run: Run) -> None:
     result = run("verify", "tiny")
 

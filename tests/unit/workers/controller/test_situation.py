@@ -1,0 +1,51 @@
+"""What follows from a situation; tests of the plan show what it is for."""
+
+from dataclasses import replace
+
+from app.inference.messages import RunnerState
+from app.services.catalog import DesiredVersion
+from model_store.model_ref import ModelRef
+from workers.controller.situation import Limits, Prospect, RunnerView, Situation
+from workers.controller.wishes import Wishes
+
+OLD, NEW = (DesiredVersion(ref=ModelRef("digits", number), digest=f"{number:064x}") for number in (1, 2))
+READY_OLD = RunnerView(version=OLD, address="a", state=RunnerState.READY, memory_bytes=7)
+READY_NEW = replace(READY_OLD, version=NEW, address="b")
+LIMITS = Limits(load_slots=1, idle_s=1.0, silence_s=1.0, drain_s=1.0, load_s=1.0)
+
+
+def situation(*runners: RunnerView, is_new: bool = True) -> Situation:
+    """Return one in which an alias moved from OLD to NEW."""
+    wishes = Wishes(versions=(NEW,), stand_ins={OLD.ref: frozenset({NEW.ref})})
+    prospect = Prospect(is_new=is_new, need_bytes=50)
+    return Situation(wishes=wishes, runners=runners, limits=LIMITS, prospect=lambda _: prospect)
+
+
+def test_old_version_stands_in_until_the_new_one_was_ready() -> None:
+    assert situation(READY_OLD).stands_in(READY_OLD)
+    assert situation(READY_OLD).has_stand_in(NEW)
+    assert not situation(READY_OLD, READY_NEW).stands_in(READY_OLD)
+    assert not situation(READY_OLD, is_new=False).stands_in(READY_OLD)
+
+
+def test_version_without_a_ready_predecessor_has_no_stand_in() -> None:
+    assert not situation().has_stand_in(NEW)
+    assert not situation(replace(READY_OLD, state=RunnerState.LOADING)).has_stand_in(NEW)
+
+
+def test_runner_of_other_bytes_stands_in_for_its_reissue() -> None:
+    reissued = replace(NEW, digest="f" * 64)
+    scene = Situation(
+        wishes=Wishes(versions=(reissued,)), runners=[READY_NEW], limits=LIMITS, prospect=lambda _: Prospect()
+    )
+
+    assert scene.stands_in(READY_NEW)
+
+
+def test_runner_that_loads_is_counted_with_what_it_will_need() -> None:
+    scene = situation()
+
+    assert scene.held_bytes(READY_OLD) == 7
+    assert scene.held_bytes(replace(READY_OLD, memory_bytes=0)) == 50
+    assert scene.held_bytes(replace(READY_OLD, state=RunnerState.LOADING)) == 50
+    assert scene.held_bytes(replace(READY_OLD, state=RunnerState.LOADING, memory_bytes=60)) == 60
