@@ -1,6 +1,9 @@
 """Requests against a signature: what fits is read whichever way it is sent, what does not is named."""
 
+import csv
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -238,3 +241,37 @@ def test_a_damaged_body_is_read_or_refused(start: int, cut: int, put: bytes, jso
         except InvalidTensor:
             continue
         assert all(len(tensor.elements) == tensor.shape[0] for tensor in request.inputs)
+
+
+@pytest.mark.needs_data
+@pytest.mark.skipif("GALLEY_DATA" not in os.environ, reason="GALLEY_DATA is not set")
+def test_real_payloads_are_read_as_their_index_says(subtests: pytest.Subtests) -> None:
+    folder = Path(os.environ["GALLEY_DATA"]) / "oip-payloads"
+    with (folder / "index.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+
+    for row in rows:
+        with subtests.test(row["file"]):
+            data = (folder / row["file"]).read_bytes()
+            if row["verdict_by_spec"].startswith("valid"):
+                payload = json.loads(data)
+                request = reader_of(payload).read(data, None)
+                assert [len(tensor.elements) for tensor in request.inputs] == [
+                    rows_of(each) for each in payload["inputs"]
+                ]
+            else:
+                with pytest.raises(InvalidTensor, match="not a v2 inference request"):
+                    PAIR.read(data, None)
+    assert len(rows) == 19
+
+
+def reader_of(payload: dict[str, Any]) -> RequestReader:
+    """Return the reader of a model that takes the payload, whose dimensions are all free."""
+    inputs = [spec(each["name"], each["datatype"], [-1] * max(1, len(each["shape"]))) for each in payload["inputs"]]
+    asked = [each["name"] for each in payload.get("outputs", [])]
+    return RequestReader(inputs, [spec(name, "FP32", [-1]) for name in asked or ["y"]])
+
+
+def rows_of(tensor: dict[str, Any]) -> int:
+    """Return a tensor's first dimension; a shape without any is one row."""
+    return int(tensor["shape"][0]) if tensor["shape"] else 1
