@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -133,11 +134,9 @@ def _dealt(facts: RouteFacts) -> Deal:
 
 def _record(session: Session, action: str, facts: RouteFacts, before: RouteFacts | None) -> None:
     """Record a change with the route as it is now, and as it was: what is replaced is kept nowhere else."""
-    is_dealt_anew = before is None or before.document["salt"] != facts.document["salt"]
-    details = {
-        "revision": facts.revision,
-        "route": facts.document if action == "route.set" else None,
-        "before": before.document if before else None,
-        "moved_buckets": None if is_dealt_anew or before is None else moved(_dealt(before), _dealt(facts)),
-    }
+    details: dict[str, Any] = {"revision": facts.revision, "before": before.document if before else None}
+    if action == "route.set":
+        details["route"] = facts.document
+    if before is not None and before.document["salt"] == facts.document["salt"]:
+        details["moved_buckets"] = moved(_dealt(before), _dealt(facts))
     AuditLog.record(session, action=action, target=f"{facts.model_name}/route", by=facts.updated_by, details=details)
