@@ -5,13 +5,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from app.inference.messages import InferReply, InferRequest, Lane, Refusal, RunnerReply, decode_reply
+from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RunnerReply, decode_reply
 from model_store.model_ref import ModelRef
 from tests.factories.pictures import plain_picture
+from tests.factories.tensor_models import Doubles, doubles_manifest
+from tests.factories.tensors import Body, Sent, json_body, make_body
 from tests.factories.waiting import wait_until
-from tests.unit.workers.runner.test_batch import make_runner
+from tests.unit.workers.runner.test_batch import doubles_body, make_runner, tensor_runner
+from workers.runner import batcher
+from workers.runner.batch import BatchRunner
 from workers.runner.batcher import Batcher
 from workers.runner.metrics import RunnerMetrics
 from workers.runner.plan import ExecutionPlan
@@ -26,10 +31,12 @@ SLOW_PICTURE = plain_picture((1, 2, 3), kind="BMP")
 class Bench:
     """A batcher whose answers are kept instead of sent."""
 
-    def __init__(self, folder: Path, *, plan: ExecutionPlan = PLAN, capacity: int = 10) -> None:
+    def __init__(
+        self, folder: Path, *, plan: ExecutionPlan = PLAN, capacity: int = 10, runner: BatchRunner | None = None
+    ) -> None:
         self.sent: list[RunnerReply] = []
         self.batcher = Batcher(
-            make_runner(folder),
+            runner or make_runner(folder),
             plan,
             RowQueue(capacity),
             RunnerMetrics(ModelRef("bench", 1)),
@@ -41,6 +48,16 @@ class Bench:
         """Submit a call of so many rows."""
         request = InferRequest(call_id=len(self.sent), deadline=time.monotonic() + left_s, lane=lane)
         self.batcher.submit(b"caller", request, [data] * rows)
+
+    def submit_tensors(self, body: Body) -> None:
+        """Submit a v2 request."""
+        request = InferRequest(
+            call_id=len(self.sent),
+            deadline=time.monotonic() + 60.0,
+            form=Form.TENSORS,
+            parameters={"json_bytes": body.json_bytes},
+        )
+        self.batcher.submit(b"caller", request, [body.data])
 
     def pump_until(self, answers: int) -> None:
         """Pump until so many answers were sent."""
@@ -187,3 +204,68 @@ def test_times_are_part_of_the_answer(bench: Bench) -> None:
     assert isinstance(reply, InferReply)
     assert reply.compute_s > 0.0
     assert reply.queue_s >= 0.0
+
+
+def test_waiting_bytes_are_bounded_but_for_a_call_that_is_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher, "MAX_HELD_BYTES", 1000)
+    bench.submit(1, data=bytes(5000))
+    bench.submit(1, data=bytes(1))
+
+    assert bench.codes() == ["queue_full"]
+    bench.batcher.pump()
+    bench.submit(1, data=bytes(1))
+    assert bench.codes()[-1] == "queue_full"
+    bench.pump_until(3)
+    bench.submit(2, data=bytes(500))
+    assert bench.batcher.queued_rows == 2
+
+
+def test_a_model_without_a_scenario_says_so(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, runner=tensor_runner(tmp_path, Doubles(), doubles_manifest(task="ranking")))
+    bench.submit(1)
+    bench.batcher.close()
+
+    refusal = bench.sent[0]
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, "ranking" in refusal.detail) == ("wrong_task", True)
+
+
+def test_parameters_of_tensors_are_checked(bench: Bench) -> None:
+    bench.submit_tensors(Body(b"{}", -1))
+
+    assert bench.codes() == ["invalid_tensor"]
+
+
+@pytest.mark.parametrize("is_heavy", [False, True])
+def test_pictures_and_tensors_are_answered_side_by_side(tmp_path: Path, is_heavy: bool) -> None:
+    bench = Bench(tmp_path, plan=replace(PLAN, is_heavy=is_heavy))
+    tensors = np.ones((6, 3, 8, 8), np.float32)
+    bench.submit(2)
+    bench.submit_tensors(image_body(tensors))
+    bench.submit_tensors(json_body(inputs=[]))
+    bench.submit(1)
+    bench.pump_until(4)
+    bench.batcher.close()
+
+    failures = [[failure.code for failure in reply.failures] for reply in bench.sent if isinstance(reply, InferReply)]
+    assert sorted(failures) == [[], [], [], ["invalid_tensor"]]
+    assert bench.batcher.queued_rows == 0
+
+
+def test_a_long_block_of_a_light_model_leaves_the_sockets_thread_free(tmp_path: Path) -> None:
+    runner = tensor_runner(tmp_path, Doubles(), doubles_manifest())
+    bench = Bench(tmp_path, plan=replace(PLAN, is_heavy=False, row_cost_s=0.01), runner=runner)
+    bench.submit_tensors(doubles_body(np.ones((50, 2), np.float32)))
+
+    bench.batcher.pump()
+
+    assert not bench.batcher.has_prepared
+    assert bench.batcher.queued_rows == 1
+    bench.pump_until(1)
+    assert bench.codes() == [""]
+    bench.batcher.close()
+
+
+def image_body(images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Body:
+    """Return a v2 request to an image classifier."""
+    return make_body([Sent("image", "FP32", list(images.shape), images, is_binary=True)])
