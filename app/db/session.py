@@ -15,6 +15,9 @@ from sqlalchemy.orm import Session
 from app.errors import DatabaseUnavailable
 from app.infra.off_hub import off_hub
 
+# Services hand a unit of work on to repositories, and know SQLAlchemy by no other name.
+__all__ = ["Database", "Session", "make_engine"]
+
 # A locked SQLite file is waited for in steps of LOCK_STEP_S, by sleeping, which gevent turns into a switch.
 # SQLite's own busy handler would hold the whole worker instead.
 LOCK_STEP_S = 0.01

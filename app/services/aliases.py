@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from app.db.repositories.aliases import AliasChange, AliasFacts, AliasRepository
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.errors import AliasInUse, AliasMoved, AliasNotFound, InvalidFields
 from app.services.audit import AuditLog
 from app.services.catalog import DEFAULT_ALIAS, CatalogModel, announce, locked_model, no_notice, read_model

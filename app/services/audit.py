@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
 
 from app.db.repositories.audit import EVERYTHING, AuditEntry, AuditFilter, AuditRepository
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.infra.clock import Clock
 
 

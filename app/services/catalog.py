@@ -5,11 +5,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session
-
 from app.db.repositories.aliases import AliasFacts, AliasRepository
 from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.repositories.routes import RouteFacts, RouteRepository
+from app.db.session import Session
 from app.errors import ModelNotFound, RedisUnavailable, VersionNotFound
 from model_store.model_ref import ModelRef, is_model_name
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-from sqlalchemy.orm import Session
 
 from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.errors import ClientExists, InvalidFields
 from app.infra.clock import Clock
 from app.services.audit import AuditLog

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.repositories.removals import RemovalRepository
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.errors import DigestMismatch, ModelNotFound
 from app.services.aliases import claim_alias, point_alias
 from app.services.audit import AuditLog

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
-
 from app.db.repositories.models import ModelRepository
 from app.db.repositories.removals import RemovalRepository
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.errors import VersionInUse, VersionNotFound
+from app.infra.off_hub import off_hub
 from app.services.audit import AuditLog
 from app.services.catalog import CatalogModel, announce, locked_model, no_notice, read_model
 from app.services.releases import version_target
@@ -60,8 +59,7 @@ class RetentionService:
                 raise VersionInUse(ref.name, ref.version, "; ".join(uses))
             _delete(session, model, ref, by)
         announce(self._notify)
-        logger.info("deleted %s", ref)
-        remove(self._store, ref)
+        self._remove(ref)
 
     def plan(self, name: str, *, keep: int) -> RetentionPlan:
         """Say what `prune` would do.
@@ -85,8 +83,7 @@ class RetentionService:
         if plan.goes:
             announce(self._notify)
         for version in plan.goes:
-            logger.info("deleted %s/%d", name, version)
-            remove(self._store, ModelRef(name, version))
+            self._remove(ModelRef(name, version))
         return plan
 
     def finish(self) -> list[ModelRef]:
@@ -94,6 +91,14 @@ class RetentionService:
         with self._database.read() as session:
             deleted = RemovalRepository(session).deleted()
         return [ref for ref in deleted if remove(self._store, ref)]
+
+    def _remove(self, ref: ModelRef) -> None:
+        logger.info("deleted %s", ref)
+        if self._store.is_local:
+            # The kernel takes its time to give back the blocks of large files.
+            off_hub(remove, self._store, ref)
+        else:
+            remove(self._store, ref)
 
 
 def _plan(session: Session, model: CatalogModel, keep: int) -> RetentionPlan:

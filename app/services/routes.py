@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.db.repositories.routes import RouteFacts, RouteRepository
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.errors import RouteNotFound
 from app.services.allocation import Deal, deal, moved
 from app.services.audit import AuditLog
