@@ -12,7 +12,7 @@ from app.infra.broker import broker_url, transport_options
 from app.infra.log_setup import setup_logging
 from app.infra.metrics import fold_dead_processes
 from app.infra.parent_death import end_with_parent
-from app.infra.task_names import QueueName
+from app.infra.task_names import QueueName, TaskName, queue_of
 from app.settings import Settings
 from workers.bootstrap import assemble
 from workers.schedule import beat_schedule
@@ -38,11 +38,11 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         # Redis may be started after the worker, and may be away for as long as it likes.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "imports": ("workers.tasks.maintenance",),
+        "imports": ("workers.tasks.maintenance", "workers.tasks.verification"),
         "task_queues": [_queue(name) for name in QueueName],
         "task_default_queue": QueueName.UPKEEP.value,
         "task_create_missing_queues": False,
-        "task_routes": {"galley.maintenance.*": {"queue": QueueName.UPKEEP.value}},
+        "task_routes": {task.value: {"queue": queue_of(task).value} for task in TaskName},
         # State lives in SQL and files, never in Celery's results.
         "task_ignore_result": True,
         # A task is done when it has ended, not when it was taken: one whose process is killed runs again.

@@ -1,6 +1,6 @@
 """Sending Celery tasks by name, in bounded time, from processes that import no task."""
 
-from typing import Final
+from typing import Any, Final
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -24,7 +24,10 @@ class TaskQueue:
     def __init__(self, settings: Settings) -> None:
         # NOTE: not the process's current application: in a Celery worker that one runs the tasks.
         self._celery = Celery("galley-sender", broker=broker_url(settings.redis_url), set_as_current=False)
-        self._celery.conf.update(broker_transport_options=transport_options(settings), task_ignore_result=True)
+        self._celery.conf.update(
+            broker_transport_options=transport_options(settings) | _once(settings.redis_timeout_s),
+            task_ignore_result=True,
+        )
 
     def send(self, task: TaskName, *args: str) -> None:
         """Queue a task on the queue of its name; it is not sent twice.
@@ -43,3 +46,8 @@ class TaskQueue:
                 )
         except OperationalError as err:
             raise RedisUnavailable("The broker of tasks does not answer; try again shortly.") from err
+
+
+def _once(timeout_s: float) -> dict[str, Any]:
+    """Return the options that let kombu try once to connect: on its own it tries for six seconds, with pauses."""
+    return {"max_retries": 0, "interval_start": 0, "interval_step": 0, "connect_retries_timeout": timeout_s}

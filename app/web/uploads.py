@@ -143,18 +143,24 @@ class FormReceiver:
         if path in files:
             raise InvalidFields({name: [f"Two files are named '{file_name[:LONGEST_NAME]}'."]})
 
+        try:
+            file = NewFile(path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as err:
+            raise InvalidFields({name: [f"'{file_name[:LONGEST_NAME]}' is a file and a folder of files."]}) from err
         files.append(path)
-        return NewFile(path)
+        return file
 
     def _go_on(self, data: bytes, has_more: bool) -> None:
-        sink, limit = self._sink, self._rules[self._name].most_bytes
+        sink, rule = self._sink, self._rules[self._name]
         if sink is None:
             raise UnreadableBody("The multipart body is malformed.")
-        if sink.size_bytes + len(data) > limit:
-            raise InvalidFields({self._name: [f"This part may have at most {limit} bytes."]})
+        if sink.size_bytes + len(data) > rule.most_bytes:
+            raise InvalidFields({self._name: [f"This part may have at most {rule.most_bytes} bytes."]})
 
         sink.write(data)
         if not has_more:
+            if rule.is_required and not sink.size_bytes:
+                raise InvalidFields({self._name: ["This part is empty."]})
             sink.finish()
             self._sink = None
 

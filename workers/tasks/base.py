@@ -8,7 +8,7 @@ import structlog
 from celery import Task, shared_task
 from prometheus_client import Counter, Histogram
 
-from app.errors import UnavailableError
+from app.errors import StoreUnreachable, UnavailableError
 from app.infra.task_names import TaskName
 from workers.bootstrap import WorkerParts
 
@@ -21,9 +21,9 @@ TASK_SECONDS = Histogram("galley_task_seconds", "How long a task ran.", ["task"]
 
 
 class GalleyTask(Task):  # type: ignore[misc]  # Celery has no types
-    """A task that finds its process's parts at `self.parts`, and is tried again when SQL or Redis is away."""
+    """A task that finds its process's parts at `self.parts`, and is tried again when SQL, Redis or store is away."""
 
-    autoretry_for = (UnavailableError,)
+    autoretry_for = (UnavailableError, StoreUnreachable)
     retry_backoff = 2
     retry_backoff_max = 300
     max_retries = 8
@@ -58,7 +58,7 @@ class GalleyTask(Task):  # type: ignore[misc]  # Celery has no types
         logger.error("task_failed", task=self.name, task_id=task_id, exc_info=exc)
 
 
-def galley_task(name: TaskName) -> Callable[[Body], Body]:
-    """Register a function as the task `name`; its first parameter is the task itself."""
-    decorator: Callable[[Body], Body] = shared_task(bind=True, base=GalleyTask, name=name.value)
+def galley_task(name: TaskName, **options: Any) -> Callable[[Body], Body]:
+    """Register a function as the task `name`; its first parameter is the task itself. `options` are Celery's."""
+    decorator: Callable[[Body], Body] = shared_task(bind=True, base=GalleyTask, name=name.value, **options)
     return decorator

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from celery import Celery, signals
 
-from app.infra.task_names import QueueName, TaskName
+from app.infra.task_names import QueueName, TaskName, queue_of
 from tests.factories.settings import make_settings
 from workers.celery_factory import make_celery
 from workers.schedule import beat_schedule
@@ -42,15 +42,21 @@ def test_each_queue_gets_only_its_own_messages(app: Celery) -> None:
 
 
 @pytest.mark.parametrize("task", list(TaskName))
-def test_upkeep_goes_to_its_queue(app: Celery, task: TaskName) -> None:
+def test_each_task_goes_to_its_queue(app: Celery, task: TaskName) -> None:
     route = app.amqp.router.route({}, task.value)
 
-    assert route["queue"].name == QueueName.UPKEEP.value
+    assert route["queue"].name == queue_of(task).value
+
+
+def test_verification_has_a_queue_of_its_own() -> None:
+    assert [task for task in TaskName if queue_of(task) is not QueueName.UPKEEP] == [TaskName.VERIFY_VERSION]
 
 
 def test_task_of_a_killed_process_runs_again(app: Celery) -> None:
     assert (app.conf.task_acks_late, app.conf.task_reject_on_worker_lost) == (True, True)
 
 
-def test_every_appointment_names_a_task() -> None:
-    assert {entry["task"] for entry in beat_schedule().values()} == {name.value for name in TaskName}
+def test_every_upkeep_task_has_an_appointment() -> None:
+    upkeep = {task.value for task in TaskName if queue_of(task) is QueueName.UPKEEP}
+
+    assert {entry["task"] for entry in beat_schedule().values()} == upkeep

@@ -10,11 +10,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.db.repositories.clients import ClientRepository
+from app.db.repositories.jobs import JobRepository
 from app.db.repositories.outcomes import OutcomeRepository
+from app.db.repositories.removals import RemovalRepository
+from app.errors import RedisUnavailable
+from app.services.jobs import VERIFICATION, JobDraft
+from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
 from tests.factories.outcomes import make_outcome
 from tests.factories.settings import make_settings
-from tests.factories.versions import publish_bytes
+from tests.factories.versions import accept, make_draft, publish_bytes
 from workers.bootstrap import WorkerParts, assemble
 from workers.tasks import maintenance
 
@@ -22,7 +27,7 @@ from workers.tasks import maintenance
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[WorkerParts]:
     make_database(tmp_path).close()
-    parts = assemble(make_settings(tmp_path))
+    parts = assemble(make_settings(tmp_path, redis_url=f"unix://{tmp_path}/no-redis.sock"))
     maintenance.check_store.app.parts = parts  # type: ignore[attr-defined]
     yield parts
     parts.close()
@@ -60,6 +65,37 @@ def test_only_old_staging_is_swept(parts: WorkerParts) -> None:
 
     assert maintenance.sweep_staging() == 1  # type: ignore[call-arg]
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_removals_that_broke_off_are_finished_and_break_nothing(parts: WorkerParts, tmp_path: Path) -> None:
+    for _ in range(2):
+        parts.releases.release(make_draft(tmp_path), prove=accept, by="test")
+    with parts.database.write() as session:
+        RemovalRepository(session).delete(ModelRef("tiny", 2), datetime.now(UTC))
+
+    assert maintenance.check_store() == []  # type: ignore[call-arg]
+    assert parts.store.refs() == [ModelRef("tiny", 1)]
+
+
+def test_uploads_of_no_job_are_swept(parts: WorkerParts) -> None:
+    with parts.publishing.receiving("tiny") as (_, folder):
+        (folder / "model.pt").write_bytes(b"weights")
+    assert maintenance.sweep_staging() == 0  # type: ignore[call-arg]
+
+    long_ago = time.time() - 2 * maintenance.STALE_STAGING_S
+    os.utime(folder, (long_ago, long_ago))
+    assert maintenance.sweep_staging() == 1  # type: ignore[call-arg]
+    assert not folder.exists()
+
+
+def test_lost_jobs_are_tried_again_while_the_broker_is_away(parts: WorkerParts) -> None:
+    job = parts.jobs.create(JobDraft(kind=VERIFICATION, client_id="checkout", model_name="tiny"))
+    assert maintenance.resend_jobs() == []  # type: ignore[call-arg]
+
+    with parts.database.write() as session:
+        JobRepository(session).change_waiting(job.id, lease_until=datetime.now(UTC) - timedelta(seconds=1))
+    with pytest.raises(RedisUnavailable):
+        maintenance.resend_jobs()  # type: ignore[call-arg]
 
 
 def test_only_expired_revocations_are_forgotten(parts: WorkerParts) -> None:

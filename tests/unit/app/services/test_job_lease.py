@@ -1,0 +1,112 @@
+"""A worker keeps its job while it works, and the job ends as the work does."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from app.db.repositories.jobs import JobFacts, JobState
+from app.db.session import Database
+from app.errors import DatabaseUnavailable, ModelFailed, RedisUnavailable, StoreUnreachable
+from app.services.job_lease import holding
+from app.services.jobs import LEASE_S, VERIFICATION, JobDraft, JobService
+from tests.factories.database import make_database
+from tests.factories.waiting import wait_until
+from tests.fakes.clock import FakeClock
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = make_database(tmp_path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def jobs(database: Database, clock: FakeClock) -> JobService:
+    return JobService(database, lambda _task, _job_id: None, clock=clock.clock())
+
+
+@pytest.fixture
+def job(jobs: JobService) -> JobFacts:
+    draft = JobDraft(kind=VERIFICATION, client_id="checkout", model_name="churn")
+    held = jobs.claim(jobs.create(draft).id)
+    assert held is not None
+    return held
+
+
+def test_work_that_ends_well_ends_the_job(jobs: JobService, job: JobFacts) -> None:
+    with holding(jobs, job) as held:
+        held.note_stage("working")
+        held.succeed(result={"version": 2}, version=2)
+
+    assert (jobs.find(job.id).state, jobs.find(job.id).version) == ("succeeded", 2)
+
+
+def test_failure_of_the_jobs_own_ends_it_and_goes_no_further(jobs: JobService, job: JobFacts) -> None:
+    with holding(jobs, job):
+        raise ModelFailed("It raised.")
+
+    assert jobs.find(job.id).error == {"code": "model_failed", "detail": "It raised."}
+
+
+@pytest.mark.parametrize("error", [RedisUnavailable("away"), StoreUnreachable("away")])
+def test_outage_gives_the_job_back(jobs: JobService, job: JobFacts, error: Exception) -> None:
+    with pytest.raises(type(error)), holding(jobs, job):
+        raise error
+
+    assert jobs.find(job.id).state == JobState.QUEUED
+
+
+def test_mistake_ends_the_job_and_travels_on(jobs: JobService, job: JobFacts) -> None:
+    with pytest.raises(KeyError), holding(jobs, job):
+        raise KeyError("a mistake")
+
+    assert (jobs.find(job.id).error or {})["code"] == "job_abandoned"
+
+
+def test_lost_lease_stops_the_work_without_a_word(jobs: JobService, job: JobFacts, clock: FakeClock) -> None:
+    steps = []
+    with holding(jobs, job) as held:
+        clock.advance(LEASE_S + 1)
+        assert jobs.claim(job.id) is not None
+        steps.append("before")
+        held.note_stage("late")
+        steps.append("after")
+
+    assert steps == ["before"]
+    assert (jobs.find(job.id).state, jobs.find(job.id).attempt, jobs.find(job.id).stage) == ("running", 2, "")
+
+
+def test_lease_is_renewed_while_the_work_takes(jobs: JobService, job: JobFacts, clock: FakeClock) -> None:
+    with holding(jobs, job, renew_every_s=0.01) as held:
+        clock.advance(LEASE_S - 1)
+        due = clock.clock().utcnow()
+        wait_until(lambda: (jobs.find(job.id).lease_until or due) > (job.lease_until or due))
+        clock.advance(LEASE_S - 1)
+
+        assert jobs.claim(job.id) is None
+        held.succeed(result={})
+
+
+def test_renewing_outlives_an_outage_of_sql(jobs: JobService, job: JobFacts) -> None:
+    heard = threading.Semaphore(0)
+    answers = iter([DatabaseUnavailable("away"), True])
+
+    def renew(_job: JobFacts) -> bool:
+        heard.release()
+        answer = next(answers, True)
+        if isinstance(answer, Exception):
+            raise answer
+        return True
+
+    with mock.patch.object(jobs, "renew", renew), holding(jobs, job, renew_every_s=0.01) as held:
+        assert all(heard.acquire(timeout=10) for _ in range(3))
+        held.succeed(result={})
