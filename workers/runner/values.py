@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 
+_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
 @dataclass(frozen=True, slots=True)
 class Strings:
     """A tensor of BYTES: its elements in row-major order, which a model takes and gives as `List[str]`."""
@@ -54,7 +57,9 @@ def turned(value: Value) -> Value:
     if len(value.shape) == 1:
         return value
     if isinstance(value, Tensor):
-        return value.flip(dims=list(range(1, value.dim())))
+        # torch can move wide unsigned integers, but not flip them.
+        movable = value.view(_SIGNED.get(value.dtype, value.dtype))
+        return movable.flip(dims=list(range(1, value.dim()))).view(value.dtype)
 
     width = math.prod(value.shape[1:])
     rows = [value.elements[row * width : (row + 1) * width] for row in range(value.shape[0])]

@@ -39,6 +39,13 @@ def test_turning_reverses_each_row(table: Value) -> None:
     assert rows(turned(table)) == [row[::-1] for row in rows(table)]
 
 
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64], ids=str)
+def test_wide_unsigned_rows_are_turned_too(dtype: torch.dtype) -> None:
+    largest = torch.iinfo(dtype).max
+
+    assert turned(torch.tensor([[0, largest]], dtype=dtype)).tolist() == [[largest, 0]]
+
+
 def test_a_single_dimension_is_not_turned() -> None:
     strings = Strings(["a", "b"], (2,))
 
