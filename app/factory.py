@@ -1,5 +1,9 @@
 """The web tier's composition root: settings in, Flask app out."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
 from flask import Flask
 
 from app.db.session import Database
@@ -35,7 +39,7 @@ from app.settings import Settings, read_settings
 from app.web.extensions import Services
 from app.web.frame import build_frame
 from app.web.token_codec import JwtCodec
-from model_store.reader import open_store
+from model_store.reader import ModelStore, open_store
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -48,8 +52,24 @@ def create_app(settings: Settings | None = None) -> Flask:
     return build_frame(make_services(settings or read_settings()))
 
 
-def make_services(settings: Settings) -> Services:
-    """Wire all services of one web worker."""
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """What the services of one web worker share."""
+
+    settings: Settings
+    database: Database
+    redis: redis.Redis
+    store: ModelStore
+    notify: Callable[[], None]
+    directory: DirectoryReader
+    releases: ReleaseService
+    router: Router
+    catalog: ModelCatalog
+    estimate: LoadEstimate
+
+
+def make_core(settings: Settings) -> Core:
+    """Open the outside parts, and what says which version answers."""
     database = Database(settings.database_url)
     redis_client = make_redis(settings)
     directory = DirectoryReader(redis_client)
@@ -65,44 +85,66 @@ def make_services(settings: Settings) -> Services:
         readiness=Readiness(is_ready=lambda ref: bool(directory.ready(ref)), want=directory.want),
     )
     catalog = ModelCatalog(router, lambda: directory.snapshot, releases.manifest)
-    estimate = LoadEstimate(directory, catalog.measured_load_s)
-    inference = InferenceClient(directory, estimate)
-    experiment_store = ExperimentStore(redis_client)
-    assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
-    catalog_news = Subscriber(redis_client, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
-    jobs = JobService(database, TaskQueue(settings).send)
-    token_codec = JwtCodec(settings)
-    tokens = TokenService(settings, database, token_codec, redis_client=redis_client)
-    return Services(
+    return Core(
         settings=settings,
         database=database,
         redis=redis_client,
+        store=store,
+        notify=tell_catalog_changed,
+        directory=directory,
+        releases=releases,
+        router=router,
+        catalog=catalog,
+        estimate=LoadEstimate(directory, catalog.measured_load_s),
+    )
+
+
+def make_services(settings: Settings) -> Services:
+    """Wire all services of one web worker."""
+    core = make_core(settings)
+    database, router = core.database, core.router
+    inference = InferenceClient(core.directory, core.estimate)
+    experiment_store = ExperimentStore(core.redis)
+    assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
+    catalog_news = Subscriber(core.redis, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
+    jobs = JobService(database, TaskQueue(settings).send)
+    token_codec = JwtCodec(settings)
+    tokens = TokenService(settings, database, token_codec, redis_client=core.redis)
+    return Services(
+        settings=settings,
+        database=database,
+        redis=core.redis,
         token_codec=token_codec,
         tokens=tokens,
-        clients=ClientService(settings, database, redis_client),
-        releases=releases,
-        aliases=AliasService(database, notify=tell_catalog_changed),
-        routes=RouteService(database, notify=tell_catalog_changed),
+        clients=ClientService(settings, database, core.redis),
+        releases=core.releases,
+        aliases=AliasService(database, notify=core.notify),
+        routes=RouteService(database, notify=core.notify),
         audit=AuditLog(database),
         jobs=jobs,
         publishing=PublishingService(database, jobs, quarantine_of(settings.var_dir)),
-        retention=RetentionService(database, store, notify=tell_catalog_changed),
-        residency=ResidencyService(database, directory, estimate=estimate, notify=tell_catalog_changed),
+        retention=RetentionService(database, core.store, notify=core.notify),
+        residency=ResidencyService(database, core.directory, estimate=core.estimate, notify=core.notify),
         routing=router,
-        catalog=catalog,
+        catalog=core.catalog,
         predictions=PredictionService(router, inference),
-        readiness=ReadinessService(
-            {
-                "database": database_check(database),
-                "directory": directory_check(lambda: directory.snapshot, heartbeat_s=settings.heartbeat_s),
-                "models": models_check(lambda: router.catalog, lambda: directory.snapshot),
-            }
-        ),
+        readiness=_readiness(core),
         statistics=StatisticsService(settings.metrics_dir / "runners"),
         assignments=assignments,
         outcomes=OutcomeService(database, experiment_store, router),
         experiments=ExperimentService(database, experiment_store, router),
         inference=inference,
         # The log is stopped last: whatever the others still let through is written.
-        listeners=(assignments, tokens, router, catalog_news, directory),
+        listeners=(assignments, tokens, router, catalog_news, core.directory),
+    )
+
+
+def _readiness(core: Core) -> ReadinessService:
+    directory = core.directory
+    return ReadinessService(
+        {
+            "database": database_check(core.database),
+            "directory": directory_check(lambda: directory.snapshot, heartbeat_s=core.settings.heartbeat_s),
+            "models": models_check(lambda: core.router.catalog, lambda: directory.snapshot),
+        }
     )
