@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from app.services.catalog import DesiredVersion
 
 MIB = 2**20
+# What nobody waits for leaves some room: were it filled to the brim, the next fluctuation would evict somebody.
+FILL = 0.95
 NO_ROOM = "The memory budget has no room for it beside what was used more lately; a call makes room."
 NO_ROOM_BESIDE_FIXED = "The memory budget has no room for it beside the versions that are pinned or cannot go yet."
 
@@ -20,6 +22,9 @@ class Tenant:
 
     version: DesiredVersion
     need_bytes: int
+    """How much more memory is held because of it."""
+    held_bytes: int = 0
+    """What a living one is counted with: more than `need_bytes`, for what it shares stays when it goes."""
     address: str = ""
     is_fixed: bool = False
     """Whether it may never be evicted."""
@@ -55,11 +60,10 @@ def allot(tenants: Sequence[Tenant], budget_bytes: int) -> Allotment:
     fitting = [tenant for tenant in missing if tenant.need_bytes <= budget_bytes]
     urgent = sorted((tenant for tenant in fitting if _is_urgent(tenant)), key=_urgency)
     others = sorted((tenant for tenant in fitting if not _is_urgent(tenant)), key=lambda tenant: tenant.unused_s)
-    fixed_bytes = _sum(tenant for tenant in running if tenant.is_fixed)
-    coming, blocked = _admit(urgent, budget_bytes - fixed_bytes)
-    evicted = _evict(running, budget_bytes - _sum(coming), budget_bytes)
-    kept_bytes = _sum(running) - _sum(evicted)
-    filling, waiting = _admit(others, budget_bytes - kept_bytes - _sum(coming))
+    coming, blocked = _admit(urgent, budget_bytes - _held(tenant for tenant in running if tenant.is_fixed))
+    evicted = _evict(running, budget_bytes - _needed(coming), budget_bytes)
+    kept_bytes = _held(running) - _needed(evicted)
+    filling, waiting = _admit(others, int(budget_bytes * FILL) - kept_bytes - _needed(coming))
     return Allotment(
         start=[tenant.version for tenant in (*coming, *filling)],
         evict=[tenant.address for tenant in evicted],
@@ -99,8 +103,8 @@ def _admit(tenants: Iterable[Tenant], room_bytes: int) -> tuple[list[Tenant], li
 def _evict(running: Sequence[Tenant], room_bytes: int, budget_bytes: int) -> list[Tenant]:
     """Return who goes so that the rest fits into the room: what outgrew the budget, then the least recently used."""
     movable = [tenant for tenant in running if tenant.is_settled and not tenant.is_fixed]
-    movable.sort(key=lambda tenant: (tenant.need_bytes <= budget_bytes, -tenant.unused_s))
-    excess = _sum(running) - room_bytes
+    movable.sort(key=lambda tenant: (tenant.held_bytes <= budget_bytes, -tenant.unused_s))
+    excess = _held(running) - room_bytes
     evicted = []
     for tenant in movable:
         if excess <= 0:
@@ -110,7 +114,11 @@ def _evict(running: Sequence[Tenant], room_bytes: int, budget_bytes: int) -> lis
     return evicted
 
 
-def _sum(tenants: Iterable[Tenant]) -> int:
+def _held(tenants: Iterable[Tenant]) -> int:
+    return sum(tenant.held_bytes for tenant in tenants)
+
+
+def _needed(tenants: Iterable[Tenant]) -> int:
     return sum(tenant.need_bytes for tenant in tenants)
 
 

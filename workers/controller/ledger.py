@@ -11,19 +11,17 @@ from app.services.catalog import DesiredVersion
 from workers.controller.situation import Prospect, RunnerView
 from workers.controller.wishes import Wishes
 
-# A runner of a tiny model: its own pages, and its share of torch's.
-RUNNER_BYTES = 48 * 2**20
+# What a runner of a tiny model holds alone; one that was never weighed is guessed by this and the size of its files.
+RUNNER_BYTES = 32 * 2**20
 VERSIONS_KEPT = 4096
 
 
 @dataclass(kw_only=True)
 class Entry:
-    """One version. Times are unix seconds, 0 for never; `need_bytes` is what its runner was last seen to hold.
+    """One version. Times are unix seconds, 0 for never; bytes are what its runner was last seen to hold."""
 
-    NOTE: not the most it ever held. The first of many runners seems to hold most of torch, which all of them share.
-    """
-
-    need_bytes: int = 0
+    memory_bytes: int = 0
+    private_bytes: int = 0
     ready_at: float = 0.0
     used_at: float = 0.0
     has_given_way: bool = False
@@ -47,7 +45,8 @@ class Ledger:
         for runner in runners:
             entry = self._entry(runner.version)
             if runner.state is RunnerState.READY:
-                entry.need_bytes = runner.memory_bytes or entry.need_bytes
+                entry.memory_bytes = runner.memory_bytes or entry.memory_bytes
+                entry.private_bytes = runner.private_bytes or entry.private_bytes
                 entry.ready_at = now
                 entry.used_at = max(entry.used_at, now - runner.idle_s)
                 entry.has_given_way = False
@@ -64,10 +63,12 @@ class Ledger:
     def prospect(self, version: DesiredVersion, wishes: Wishes, *, may_start: bool) -> Prospect:
         """Return what is known of a version that could be started."""
         entry = self._entry(version)
+        guess_bytes = RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0)
         return Prospect(
             may_start=may_start,
             is_new=not entry.ready_at,
-            need_bytes=entry.need_bytes or RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0),
+            memory_bytes=entry.memory_bytes or guess_bytes,
+            private_bytes=entry.private_bytes or guess_bytes,
             unused_s=self._now() - entry.used_at if entry.used_at else float("inf"),
             waited_s=self._waited_s(entry, wishes.wanted_at.get(version.ref, 0.0)),
         )

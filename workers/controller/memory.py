@@ -1,16 +1,34 @@
 """What a process weighs, as the kernel counts it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+KIB = 1024
 
-def pss_bytes(pid: int) -> int:
-    """Return a process's proportional set size: its own pages, and its share of those it shares.
 
-    0 when the process has ended, or where the kernel does not tell.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """A process's memory: its fair share (PSS), and what is its alone (USS). What it shares is torch, mostly."""
+
+    share_bytes: int = 0
+    private_bytes: int = 0
+
+
+NO_FOOTPRINT = Footprint()
+
+
+def measure(pid: int) -> Footprint:
+    """Return what a process holds; nothing when it has ended, or where the kernel does not tell."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
-        return 0
+        return NO_FOOTPRINT
 
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    fields = {name: int(rest.split()[0]) * KIB for name, _, rest in (line.partition(":") for line in lines[1:])}
+    private_bytes = fields.get("Private_Clean", 0) + fields.get("Private_Dirty", 0)
+    return Footprint(share_bytes=fields.get("Pss", 0), private_bytes=private_bytes)
+
+
+def pss_bytes(pid: int) -> int:
+    """Return a process's proportional set size: its own pages, and its share of those it shares."""
+    return measure(pid).share_bytes

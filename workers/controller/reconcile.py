@@ -72,7 +72,8 @@ def _tenant(runner: RunnerView, situation: Situation) -> Tenant:
     is_answering = runner.state is RunnerState.READY and situation.stands_in(runner)
     return Tenant(
         version=runner.version,
-        need_bytes=situation.held_bytes(runner),
+        held_bytes=situation.held_bytes(runner),
+        need_bytes=situation.freed_bytes(runner),
         address=runner.address,
         is_fixed=is_answering or runner.version in situation.pinned,
         is_settled=runner.is_settled,
@@ -89,7 +90,7 @@ def _missing(situation: Situation) -> Iterator[Tenant]:
         for instance in range(count, version.instances if known.may_start else 0):
             yield Tenant(
                 version=version,
-                need_bytes=known.need_bytes,
+                need_bytes=situation.need_bytes(version),
                 is_fixed=version.is_pinned,
                 unused_s=known.unused_s,
                 waited_s=waited_s if instance == 0 else None,
@@ -103,7 +104,7 @@ def _startable(versions: Sequence[DesiredVersion], situation: Situation) -> list
     room_bytes = limits.budget_bytes - sum(situation.held_bytes(runner) for runner in situation.runners)
     started: list[DesiredVersion] = []
     for version in versions:
-        need_bytes = situation.prospect(version).need_bytes
+        need_bytes = situation.need_bytes(version)
         if len(started) < slots and (need_bytes <= room_bytes or not limits.budget_bytes):
             room_bytes -= need_bytes
             started.append(version)

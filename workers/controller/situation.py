@@ -25,6 +25,9 @@ class RunnerView:
     address: str
     state: RunnerState
     memory_bytes: int = 0
+    """Its fair share of what it shares included (PSS); 0 before it was weighed."""
+    private_bytes: int = 0
+    """What is its alone."""
     queued_rows: int = 0
     silent_s: float = 0.0
     """Since its last sign of life."""
@@ -68,7 +71,10 @@ class Prospect:
     may_start: bool = True
     is_new: bool = True
     """Whether it was never seen READY."""
-    need_bytes: int = 0
+    memory_bytes: int = 0
+    """What its runner held when it was last weighed, or what one is expected to hold."""
+    private_bytes: int = 0
+    """What of that is not shared."""
     unused_s: float = float("inf")
     waited_s: float | None = None
     """How long callers have waited for it; None when nobody does."""
@@ -114,7 +120,31 @@ class Situation:
         if runner.memory_bytes and runner.state is not RunnerState.LOADING:
             return runner.memory_bytes
 
-        return max(runner.memory_bytes, self.prospect(runner.version).need_bytes)
+        return max(runner.memory_bytes, self.need_bytes(runner.version))
+
+    def freed_bytes(self, runner: RunnerView) -> int:
+        """Return how much less all runners will hold together once this one is gone.
+
+        What it shares stays with the others: each of N runners that share S with the forkserver is counted with
+        S / (N + 1), so one less makes S / N / (N + 1) less in all.
+        """
+        if not runner.memory_bytes:
+            return self.held_bytes(runner)
+
+        return runner.private_bytes + (runner.memory_bytes - runner.private_bytes) // len(self._weighed)
+
+    def need_bytes(self, version: DesiredVersion) -> int:
+        """Return how much more all runners will hold together with one of this version: `freed_bytes` backwards."""
+        known = self.prospect(version)
+        if not self._weighed:
+            return known.memory_bytes
+
+        shared = sum(each.memory_bytes - each.private_bytes for each in self._weighed) // len(self._weighed)
+        return known.private_bytes + shared // (len(self._weighed) + 2)
+
+    @cached_property
+    def _weighed(self) -> list[RunnerView]:
+        return [runner for runner in self.runners if runner.memory_bytes]
 
     def _stood_in_by(self, runner: RunnerView) -> frozenset[ModelRef]:
         if runner.state is not RunnerState.READY:

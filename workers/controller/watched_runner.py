@@ -8,7 +8,7 @@ from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState, RunnerStatus
 from app.services.catalog import DesiredVersion
 from workers.controller.contact import RunnerContact
-from workers.controller.memory import pss_bytes
+from workers.controller.memory import NO_FOOTPRINT, measure
 from workers.controller.runner_files import RunnerNote
 from workers.controller.runner_process import RunnerProcess
 from workers.controller.situation import RunnerView
@@ -37,7 +37,7 @@ class WatchedRunner:
         self.contact = contact
         self.status: RunnerStatus | None = None
         self.ready_at: float | None = None
-        self.memory_bytes = 0
+        self.footprint = NO_FOOTPRINT
         self._draining_at: float | None = None
         self._is_told = False
         # An adopted one that still loads gets the whole time again.
@@ -106,7 +106,7 @@ class WatchedRunner:
 
     def weigh(self) -> None:
         """Measure the runner's memory."""
-        self.memory_bytes = pss_bytes(self.process.pid)
+        self.footprint = measure(self.process.pid)
 
     def ended(self, how: str) -> EndedRunner:
         """Return what is remembered of it: its own reason, or `how` it ended."""
@@ -124,7 +124,8 @@ class WatchedRunner:
             version=self.note.desired,
             address=self.note.address,
             state=self.state,
-            memory_bytes=self.memory_bytes,
+            memory_bytes=self.footprint.share_bytes,
+            private_bytes=self.footprint.private_bytes,
             queued_rows=0 if self.status is None else self.status.queued_rows,
             silent_s=self.contact.silent_s,
             ready_s=self.served_s,
@@ -147,7 +148,7 @@ class WatchedRunner:
             reason=self.reason,
             queued_rows=0 if status is None else status.queued_rows,
             capacity_rows=0 if status is None else status.capacity_rows,
-            memory_bytes=self.memory_bytes,
+            memory_bytes=self.footprint.share_bytes,
             rows_per_s=0.0 if status is None else status.rows_per_s,
             load_s=0.0 if status is None else status.load_s,
             started_at=self.note.started_at,

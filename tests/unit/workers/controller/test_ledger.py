@@ -13,8 +13,9 @@ from workers.controller.situation import Prospect, RunnerView
 from workers.controller.wishes import Wishes
 
 VERSION = DesiredVersion(ref=ModelRef("digits", 1), digest="0" * 64)
-READY = RunnerView(version=VERSION, address="a", state=RunnerState.READY, memory_bytes=70, idle_s=3.0)
+READY = RunnerView(version=VERSION, address="a", state=RunnerState.READY, memory_bytes=70, private_bytes=20, idle_s=3.0)
 PATIENCE_S = 30.0
+UNKNOWN = Prospect(memory_bytes=RUNNER_BYTES + 1000, private_bytes=RUNNER_BYTES + 1000)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def prospect(ledger: Ledger, wanted_at: float | None = None) -> Prospect:
 
 
 def test_unknown_version_needs_what_its_files_weigh_and_a_runner(ledger: Ledger) -> None:
-    assert prospect(ledger) == Prospect(need_bytes=RUNNER_BYTES + 1000)
+    assert prospect(ledger) == UNKNOWN
 
 
 def test_measured_memory_is_remembered_after_its_runner_is_gone(ledger: Ledger, clock: FakeClock) -> None:
@@ -42,14 +43,14 @@ def test_measured_memory_is_remembered_after_its_runner_is_gone(ledger: Ledger, 
 
     known = prospect(ledger)
 
-    assert (known.need_bytes, known.unused_s, known.is_new) == (70, 13.0, False)
+    assert (known.memory_bytes, known.private_bytes, known.unused_s, known.is_new) == (70, 20, 13.0, False)
 
 
 @pytest.mark.parametrize("state", [RunnerState.LOADING, RunnerState.DRAINING, RunnerState.FAILED])
 def test_only_ready_runners_teach(ledger: Ledger, state: RunnerState) -> None:
     ledger.note_runners([replace(READY, state=state)])
 
-    assert prospect(ledger) == Prospect(need_bytes=RUNNER_BYTES + 1000)
+    assert prospect(ledger) == UNKNOWN
 
 
 def test_wish_is_waited_for_until_a_runner_is_ready(ledger: Ledger, clock: FakeClock) -> None:

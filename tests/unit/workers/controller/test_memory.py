@@ -2,14 +2,17 @@
 
 import os
 
-from workers.controller.memory import pss_bytes
+from workers.controller.memory import NO_FOOTPRINT, measure, pss_bytes
 
 NO_PID = 2**22 + 1
 
 
 def test_own_memory_is_plausible() -> None:
-    assert 2**20 < pss_bytes(os.getpid()) < 2**34
+    own = measure(os.getpid())
+
+    assert 2**20 < own.private_bytes < own.share_bytes < 2**34
 
 
 def test_memory_of_nobody_is_zero() -> None:
+    assert measure(NO_PID) == NO_FOOTPRINT
     assert pss_bytes(NO_PID) == 0

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
@@ -24,9 +26,16 @@ def version(number: int, name: str = "digits", **changes: Any) -> DesiredVersion
 
 ONE, TWO, THREE, OTHER = version(1), version(2), version(3), version(1, "flowers")
 ALL = frozenset(each.ref for each in (ONE, TWO, THREE, OTHER))
-READY_ONE = RunnerView(version=ONE, address="a", state=RunnerState.READY, memory_bytes=NEED_BYTES, ready_s=100.0)
+READY_ONE = RunnerView(
+    version=ONE,
+    address="a",
+    state=RunnerState.READY,
+    memory_bytes=NEED_BYTES,
+    private_bytes=NEED_BYTES,
+    ready_s=100.0,
+)
 READY_TWO = replace(READY_ONE, version=TWO, address="b")
-STARTED = Prospect(need_bytes=NEED_BYTES)
+STARTED = Prospect(memory_bytes=NEED_BYTES, private_bytes=NEED_BYTES)
 # An alias moved from 1 to 2.
 MOVED = {ONE.ref: frozenset({TWO.ref})}
 
@@ -46,7 +55,7 @@ def make_plan(
         waited_s = float(waited.index(version)) if version in waited else None
         return replace(STARTED, may_start=may_start, waited_s=waited_s, is_new=version not in known)
 
-    limits = replace(LIMITS, budget_bytes=room * NEED_BYTES)
+    limits = replace(LIMITS, budget_bytes=int(room * NEED_BYTES * 1.1))
     wished = Wishes(versions=tuple(desired), **{"published": ALL, **wishes})
     return plan(Situation(wishes=wished, runners=runners, limits=limits, prospect=prospect))
 
@@ -179,11 +188,40 @@ def test_new_runner_has_its_turn_before_it_is_evicted(changes: dict[str, Any], i
     assert make_plan([ONE, TWO], runner, room=1, waited=[TWO]).evicted == [ONE] * is_settled
 
 
+@given(
+    budget=st.integers(10, 200),
+    held=st.lists(st.tuples(st.integers(0, 60), st.sampled_from(list(RunnerState)), st.booleans()), max_size=8),
+    needs=st.lists(st.integers(1, 60), max_size=8),
+)
+def test_what_lives_and_what_starts_stays_within_the_budget(
+    budget: int, held: list[tuple[int, RunnerState, bool]], needs: list[int]
+) -> None:
+    crowd = [
+        replace(READY_ONE, address=f"{number}", version=version(number + 1), state=state, memory_bytes=memory_bytes)
+        for number, (memory_bytes, state, _) in enumerate(held)
+    ]
+    wished = {version(number + 1, is_pinned=is_pinned): 10 for number, (_, _, is_pinned) in enumerate(held)}
+    wished |= {version(number + 1, "flowers"): need for number, need in enumerate(needs)}
+    situation = Situation(
+        wishes=Wishes(versions=tuple(wished), published=frozenset(each.ref for each in wished)),
+        runners=[replace(runner, private_bytes=runner.memory_bytes // 2) for runner in crowd],
+        limits=replace(LIMITS, budget_bytes=budget, load_slots=100),
+        prospect=lambda each: Prospect(memory_bytes=wished[each], private_bytes=wished[each], waited_s=1.0),
+    )
+
+    outcome = plan(situation)
+
+    lives = sum(situation.held_bytes(runner) for runner in situation.runners)
+    assert not outcome.start or lives + sum(situation.need_bytes(each) for each in outcome.start) <= budget
+    pinned = {runner.address for runner in crowd if runner.version in situation.pinned}
+    assert not pinned & set(outcome.drain)
+
+
 def test_version_larger_than_the_budget_fails_and_costs_nobody() -> None:
     limits = replace(LIMITS, budget_bytes=NEED_BYTES)
     wishes = Wishes(versions=(ONE, TWO), published=ALL)
     situation = Situation(
-        wishes=wishes, runners=[READY_ONE], limits=limits, prospect=lambda _: replace(STARTED, need_bytes=11)
+        wishes=wishes, runners=[READY_ONE], limits=limits, prospect=lambda _: replace(STARTED, private_bytes=11)
     )
 
     outcome = plan(situation)
