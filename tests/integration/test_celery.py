@@ -1,90 +1,25 @@
 """A real Celery worker on a real Redis: it serves every queue, comes through a lost child, and leaves no process."""
 
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
-from celery import Celery
 from kombu.exceptions import OperationalError
 
-from app.infra.broker import broker_url, transport_options
 from app.infra.task_names import QueueName, TaskName, queue_of
-from app.settings import Settings
+from tests.factories.celery_worker import CeleryWorker, make_sender, running_worker, send
 from tests.factories.database import make_database
 from tests.factories.redis_server import RedisServer, running_redis
-from tests.factories.settings import TEST_SECRET, make_settings
+from tests.factories.settings import make_settings
 from tests.factories.waiting import wait_until
-
-START_TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worker:
-    """A running worker, its folder, and an application that sends to it."""
-
-    process: psutil.Process
-    settings: Settings
-    sender: Celery
-
-    def send(self, task: TaskName, queue: QueueName = QueueName.UPKEEP) -> None:
-        """Queue a task."""
-        send(self.sender, task, queue)
-
-    def log(self) -> str:
-        """Return what the worker has said so far."""
-        return (self.settings.var_dir / "celery.log").read_text()
-
-    def succeeded(self, task: TaskName) -> int:
-        """Count the runs of a task that ended well."""
-        return sum(1 for line in self.log().splitlines() if "task_succeeded" in line and task.value in line)
-
-    def family(self) -> list[psutil.Process]:
-        """Return the worker's pool processes and its beat."""
-        return self.process.children(recursive=True)
-
-
-def make_sender(settings: Settings) -> Celery:
-    sender = Celery("sender", broker=broker_url(settings.redis_url), set_as_current=False)
-    sender.conf.update(broker_transport_options=transport_options(settings), task_ignore_result=True)
-    return sender
-
-
-def send(sender: Celery, task: TaskName, queue: QueueName = QueueName.UPKEEP) -> None:
-    """Queue a task over a connection of its own, which is closed again."""
-    with sender.connection_for_write() as connection:
-        sender.send_task(task.value, queue=queue.value, connection=connection, retry=False)
-
-
-@contextmanager
-def running_worker(server: RedisServer, folder: Path) -> Iterator[Worker]:
-    """Run a worker on all queues, with beat, as deploy/supervisord.conf does."""
-    settings = replace(make_settings(folder), redis_url=server.url)
-    environment = {**os.environ, "VAR_DIR": str(folder), "JWT_SECRET": TEST_SECRET, "REDIS_URL": server.url}
-    options = ["--beat", "--schedule", str(folder / "beat"), "--concurrency", "1", "--without-gossip"]
-    queues = ["--queues", ",".join(queue.value for queue in QueueName)]
-    command = [sys.executable, "-m", "celery", "--app", "workers.celery_app", "worker", *options, *queues]
-    with (folder / "celery.log").open("wb") as log, make_sender(settings) as sender:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        worker = Worker(process=psutil.Process(process.pid), settings=settings, sender=sender)
-        try:
-            wait_until(lambda: " ready." in worker.log(), timeout_s=START_TIMEOUT_S)
-            yield worker
-        finally:
-            process.terminate()
-            process.wait(START_TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
+def worker() -> Iterator[CeleryWorker]:
     with tempfile.TemporaryDirectory(prefix="galley-celery-") as folder, running_redis() as server:
         make_database(Path(folder)).close()
         with running_worker(server, Path(folder)) as worker:
@@ -92,7 +27,7 @@ def worker() -> Iterator[Worker]:
 
 
 @pytest.mark.parametrize("queue", list(QueueName))
-def test_worker_serves_every_queue(worker: Worker, queue: QueueName) -> None:
+def test_worker_serves_every_queue(worker: CeleryWorker, queue: QueueName) -> None:
     before = worker.succeeded(TaskName.SWEEP_STAGING)
     worker.send(TaskName.SWEEP_STAGING, queue)
 
@@ -100,7 +35,7 @@ def test_worker_serves_every_queue(worker: Worker, queue: QueueName) -> None:
 
 
 @pytest.mark.parametrize("task", [task for task in TaskName if queue_of(task) is QueueName.UPKEEP])
-def test_worker_runs_every_upkeep_task(worker: Worker, task: TaskName) -> None:
+def test_worker_runs_every_upkeep_task(worker: CeleryWorker, task: TaskName) -> None:
     before = worker.succeeded(task)
     worker.send(task)
 
