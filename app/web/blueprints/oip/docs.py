@@ -6,8 +6,8 @@ METADATA_EXAMPLE: Final[dict[str, Any]] = {
     "name": "digits",
     "versions": ["1"],
     "platform": "pytorch_torchscript",
-    "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, 1, 32, 32]}],
-    "outputs": [{"name": "scores", "datatype": "FP32", "shape": [-1, 10]}],
+    "inputs": [{"name": "pictures", "datatype": "FP32", "shape": [-1, 1, 96, 96]}],
+    "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, 10]}],
 }
 
 CONFIG_EXAMPLE: Final[dict[str, Any]] = {
@@ -15,8 +15,8 @@ CONFIG_EXAMPLE: Final[dict[str, Any]] = {
     "platform": "pytorch_torchscript",
     "backend": "pytorch",
     "max_batch_size": 64,
-    "input": [{"name": "image", "data_type": "TYPE_FP32", "dims": [1, 32, 32]}],
-    "output": [{"name": "scores", "data_type": "TYPE_FP32", "dims": [10]}],
+    "input": [{"name": "pictures", "data_type": "TYPE_FP32", "dims": [1, 96, 96]}],
+    "output": [{"name": "logits", "data_type": "TYPE_FP32", "dims": [10]}],
     "dynamic_batching": {},
 }
 

@@ -11,6 +11,7 @@ from app.errors import (
     ModelNotFound,
     ModelUnloaded,
     StoreUnreachable,
+    UnavailableError,
     VersionNotFound,
 )
 from app.inference.messages import RunnerState
@@ -99,11 +100,21 @@ def show_readiness(name: str, version: str | None = None) -> dict[str, Any] | Re
     One that is not is loaded by the first call, which waits for it within its deadline.
     """
     check_model_allowed(name)
-    resolved = services().routing.resolve(name, version, subject=subject_of_request(), client_id=client_of_request())
+    try:
+        resolved = services().routing.resolve(
+            name, version, subject=subject_of_request(), client_id=client_of_request()
+        )
+    except ModelUnloaded as err:
+        return _unready(name, err, err.detail)
+
     views = services().catalog.model(name).versions
-    state = next(view.state for view in views if view.facts.ref == resolved.ref)
-    if state == RunnerState.READY:
+    view = next(view for view in views if view.facts.ref == resolved.ref)
+    if view.state == RunnerState.READY:
         return {"name": name, "ready": True}
 
-    reason = f"{resolved.ref} is {state}."
-    return problem_of(ModelLoading(f"Not ready: {reason}"), name=name, ready=False, reasons=[reason]).response()
+    reason = view.reason or f"{resolved.ref} is {view.state}."
+    return _unready(name, ModelLoading(f"Not ready: {reason}"), reason)
+
+
+def _unready(name: str, error: UnavailableError, reason: str) -> Response:
+    return problem_of(error, name=name, ready=False, reasons=[reason]).response()

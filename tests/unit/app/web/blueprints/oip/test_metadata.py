@@ -78,6 +78,18 @@ def test_model_without_a_runner_is_not_ready(
     assert response.json["error"] == "Not ready: digits/1 is LOADING."
 
 
+def test_unloaded_model_is_not_ready(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], digits: ModelRef
+) -> None:
+    worker.services.residency.unload(digits, by="test")
+    worker.services.routing.refresh()
+
+    response = client.get("/v2/models/digits/ready", headers=headers)
+
+    assert (response.status_code, response.json["code"], response.json["ready"]) == (503, "model_unloaded", False)
+    assert response.json["reasons"] == ["Version 1 of the model 'digits' was unloaded."]
+
+
 def test_model_bound_clients_learn_of_no_other(worker: WebWorker, client: FlaskClient, digits: ModelRef) -> None:
     headers = worker.bearer(models=("fraud",))
 
