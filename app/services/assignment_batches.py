@@ -27,11 +27,11 @@ Shares = Mapping[str, float]
 
 
 class Ending(StrEnum):
-    """How a request ended; each value names its counter, and a label in Prometheus."""
+    """How a request ended."""
 
     ANSWERED = "answered"
-    CALLER_ERROR = "caller_errors"
-    ERROR = "errors"
+    CALLER_ERROR = "caller_error"
+    ERROR = "error"
 
     @classmethod
     def of_status(cls, status: int) -> "Ending":
@@ -150,7 +150,7 @@ def _count(experiment: _Experiment, one: Assignment) -> None:
     if one.ending is Ending.ANSWERED:
         counts[f"{variant}:b{bucket_of_latency(one.seconds)}"] += 1
     else:
-        counts[f"{variant}:{one.ending}"] += 1
+        counts[f"{variant}:{one.ending}s"] += 1
     if one.is_dealt and one.subject:
         experiment.subjects[unit_digest(f"{variant}\0{one.subject}")] = f"{variant}:subjects"
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from app.db.repositories.outcomes import OutcomeFacts, OutcomeRepository
@@ -10,6 +11,7 @@ from app.db.session import Database
 from app.errors import AssignmentNotFound, RedisUnavailable
 from app.infra.clock import Clock
 from app.services.assignment_batches import request_unit, subject_unit
+from app.services.catalog import CatalogModel
 from app.services.experiment_store import Assigned, ExperimentStore
 from app.services.route_table import RouteTable
 from app.services.routing import Router
@@ -63,9 +65,9 @@ class OutcomeService:
         :raises AssignmentNotFound: when no variant is known for one of them.
         :raises RedisUnavailable: when the log is needed and Redis is away.
         """
-        self._router.model(model_name)
+        chooser = _VariantChooser(self._router.model(model_name), by)
         known = self._known(model_name, drafts)
-        assigned = [self._assigned(model_name, draft, known.get(draft.unit), by) for draft in drafts]
+        assigned = [chooser.choose(draft, known.get(draft.unit)) for draft in drafts]
         now = self._clock.utcnow()
         facts = [
             OutcomeFacts(
@@ -93,38 +95,55 @@ class OutcomeService:
             # The route tells the others.
             return {}
 
-    def _assigned(self, model_name: str, draft: OutcomeDraft, known: Assigned | None, client_id: str) -> Assigned:
+
+class _VariantChooser:
+    """Finds the variants that the outcomes of one post count for."""
+
+    def __init__(self, model: CatalogModel, client_id: str) -> None:
+        self._model = model
+        self._client_id = client_id
+
+    def choose(self, draft: OutcomeDraft, known: Assigned | None) -> Assigned:
+        """Return the variant of one outcome; `known` is what the assignment log says.
+
+        :raises AssignmentNotFound: when there is none.
+        """
         if draft.variant is not None:
-            return known if known and known.variant == draft.variant else self._named(model_name, draft.variant)
+            return known if known and known.variant == draft.variant else self._named(draft.variant)
         if known is not None:
             return known
         if draft.subject is None:
             raise AssignmentNotFound(
-                f"No variant of '{model_name}' is known to have answered the request '{draft.request_id}': no route"
-                " chose for it, or it is too long ago. Name the subject, or the variant (header X-Variant)."
+                f"No variant of '{self._model.name}' is known to have answered the request '{draft.request_id}':"
+                " no route chose for it, or it is too long ago. Name the subject, or the variant (header X-Variant)."
             )
 
-        return self._dealt(model_name, draft.subject, client_id)
+        return self._dealt(draft.subject)
 
-    def _dealt(self, model_name: str, subject: str, client_id: str) -> Assigned:
+    def _dealt(self, subject: str) -> Assigned:
         # Not `Router.resolve`: whether a version can answer now is of no importance to what came of it.
-        route = self._router.model(model_name).route
-        if route is None:
-            raise AssignmentNotFound(f"The model '{model_name}' has no route, so no variant answered '{subject}'.")
+        if self._table is None:
+            raise AssignmentNotFound(
+                f"The model '{self._model.name}' has no route, so no variant answered '{subject}'."
+            )
 
-        return Assigned(route.revision, RouteTable(route).choose(subject, client_id).variant)
+        return Assigned(self._table.revision, self._table.choose(subject, self._client_id).variant)
 
-    def _named(self, model_name: str, variant: str) -> Assigned:
-        route = self._router.model(model_name).route
+    def _named(self, variant: str) -> Assigned:
+        route = self._model.route
         if route is None:
-            raise AssignmentNotFound(f"The model '{model_name}' has no route, so it has no variant '{variant}'.")
+            raise AssignmentNotFound(f"The model '{self._model.name}' has no route, so it has no variant '{variant}'.")
 
         names = [one["name"] for one in route.document["variants"]]
         if variant not in names:
             raise AssignmentNotFound(
-                f"The route of '{model_name}' has no variant '{variant[:64]}'; it has {', '.join(names)}."
+                f"The route of '{self._model.name}' has no variant '{variant}'; it has {', '.join(names)}."
             )
         return Assigned(route.revision, variant)
+
+    @cached_property
+    def _table(self) -> RouteTable | None:
+        return RouteTable(self._model.route) if self._model.route is not None else None
 
 
 def purge_old_outcomes(database: Database, *, before: datetime) -> int:

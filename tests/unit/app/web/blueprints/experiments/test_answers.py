@@ -32,6 +32,15 @@ READOUT = Readout(
     notes=["Something."],
 )
 
+REVENUE = {
+    "metric": "revenue",
+    "count": 9,
+    "mean": 4.5,
+    "interval": {"low": 4.0, "high": 5.0},
+    "difference": {"value": 0.5, "low": -0.1, "high": 1.1, "p_value": 0.09},
+    "note": "",
+}
+
 
 def test_a_readout_is_told_whole() -> None:
     assert readout_members(READOUT) == {
@@ -50,16 +59,7 @@ def test_a_readout_is_told_whole() -> None:
                 "subjects": 9,
                 "error_rate": {"value": 0.2, "low": 0.05, "high": 0.5},
                 "latency_ms": {"p50": 1.234, "p90": 250.0, "p99": None},
-                "outcomes": [
-                    {
-                        "metric": "revenue",
-                        "count": 9,
-                        "mean": 4.5,
-                        "interval": {"low": 4.0, "high": 5.0},
-                        "difference": {"value": 0.5, "low": -0.1, "high": 1.1, "p_value": 0.09},
-                        "note": "",
-                    }
-                ],
+                "outcomes": [REVENUE],
             }
         ],
         "sample_ratio": {"p_value": 0.0005, "is_mismatch": True, "sentence": "Sample ratio mismatch."},
