@@ -19,6 +19,11 @@ PROVEN_ELSEWHERE: dict[str, str] = {
     "workers/controller/controller.py": "tests/integration/test_controller.py",
     "workers/controller/desired.py": "tests/integration/test_desired.py",
     "workers/controller/fleet.py": "tests/integration/test_fleet.py",
+    "workers/verification/child.py": "tests/integration/test_verification.py",
+    "workers/verification/confinement.py": "tests/integration/test_confinement.py",
+    "workers/verification/landlock.py": "tests/integration/test_confinement.py",
+    "workers/verification/limited_process.py": "tests/integration/test_verification.py",
+    "workers/verification/verify.py": "tests/integration/test_verification.py",
 }
 
 # A module of fewer lines of code in functions than this is proven through its callers.

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import DigestMismatch, InvalidManifest, SampleMismatch, SignatureMismatch, StoreError
-from model_store.manifest import ARTIFACT_FILE, Preprocessing, Step, TensorSpec
+from model_store.manifest import ARTIFACT_FILE, Manifest, Preprocessing, Step, TensorSpec
+from model_store.signature import Sample, SampleTensor, decode_samples, encode_samples
 from tests.factories.models import (
     ColourModel,
     FoldsBatch,
@@ -19,8 +20,18 @@ from tests.factories.models import (
     publish_model,
     tensor,
 )
+from tests.factories.tensor_models import (
+    Doubles,
+    Echoes,
+    Shouts,
+    doubles_manifest,
+    echoes_manifest,
+    shouts_manifest,
+)
 from tests.factories.versions import make_store
-from workers.runner.proof import Proof, is_close, load_and_prove
+from workers.runner.loader import read_manifest
+from workers.runner.pipelines.base import Limits
+from workers.runner.proof import Proof, is_close, load_and_prove, prove
 
 BYTES_SAMPLE = (
     b'{"samples": [{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}], "outputs": []}]}'
@@ -90,6 +101,22 @@ def test_a_model_that_needs_its_layout_keeps_it(tmp_path: Path) -> None:
 
     assert list(model.forward([torch.ones(2, 3, 8, 8)])[0].shape) == [2, 3]
     assert proof.is_batch_safe
+
+
+def test_a_sample_may_have_inputs_only(tmp_path: Path) -> None:
+    (sample,) = decode_samples(colour_samples())
+    inputs_only = encode_samples([Sample(inputs=sample.inputs, outputs=[])])
+    _model, proof = load_and_prove(published(tmp_path, samples=inputs_only))
+
+    assert proof.is_batch_safe
+
+
+def test_each_step_is_told_before_it_is_taken(tmp_path: Path) -> None:
+    folder, steps = published(tmp_path), []
+    prove(folder, read_manifest(folder), limits=Limits(), budget_s=5.0, follow=steps.append)
+
+    assert [step.batch_size for step in steps] == [0, 0, 0, 1, 2, 4, 8]
+    assert steps[0].name == "loading the artifact"
 
 
 def test_other_answers_than_the_samples_are_refused(tmp_path: Path) -> None:
@@ -165,3 +192,43 @@ def test_the_best_batch_is_the_smallest_that_is_as_fast_as_any() -> None:
 )
 def test_equal_but_for_rounding(want: Tensor, got: Tensor, expected: bool) -> None:
     assert is_close(want, got) is expected
+
+
+@pytest.mark.parametrize(
+    ("module", "manifest"),
+    [
+        (Doubles(), doubles_manifest()),
+        (Shouts(), shouts_manifest()),
+        (Echoes(), echoes_manifest("BF16")),
+        (Echoes(), echoes_manifest("UINT32")),
+    ],
+)
+def test_a_model_of_tensors_is_rehearsed_with_made_up_ones(
+    tmp_path: Path, module: nn.Module, manifest: Manifest
+) -> None:
+    _, proof = load_and_prove(published(tmp_path, module, manifest=manifest, samples=None))
+
+    assert proof.is_batch_safe
+    assert list(proof.seconds) == [1, 2, 4, 8]
+
+
+def test_texts_of_a_sample_are_compared(tmp_path: Path) -> None:
+    good = shouts_samples("LOUD")
+    model, _ = load_and_prove(published(tmp_path, Shouts(), manifest=shouts_manifest(), samples=good))
+
+    assert model.manifest.task == "tensor"
+    with pytest.raises(SampleMismatch, match="output 'loud'"):
+        load_and_prove(published(tmp_path, Shouts(), manifest=shouts_manifest(), samples=shouts_samples("loud")))
+
+
+def shouts_samples(answer: str) -> bytes:
+    """Return samples in which the text 'loud' gives `answer`."""
+    inputs = [
+        SampleTensor(name="texts", datatype="BYTES", shape=[1], data=["loud"]),
+        SampleTensor(name="number", datatype="INT64", shape=[1], data=[1]),
+    ]
+    outputs = [
+        SampleTensor(name="loud", datatype="BYTES", shape=[1], data=[answer]),
+        SampleTensor(name="length", datatype="INT64", shape=[1], data=[5]),
+    ]
+    return encode_samples([Sample(inputs=inputs, outputs=outputs)])

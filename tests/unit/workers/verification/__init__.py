@@ -1,0 +1,1 @@
+"""Tests of workers.verification, path for path."""
