@@ -12,6 +12,7 @@ import zmq
 from torch import nn
 
 from app.inference.messages import (
+    Form,
     InferReply,
     InferRequest,
     Lane,
@@ -25,6 +26,7 @@ from app.inference.messages import (
 )
 from app.scenarios.images import ImageAnswer, decode_answer
 from tests.factories.models import publish_model
+from tests.factories.tensors import Body
 from tests.factories.versions import make_store
 from tests.factories.waiting import wait_until
 from workers.runner.body import RunnerBody
@@ -60,13 +62,24 @@ class Caller:
         self._socket.connect(address)
 
     def send(
-        self, rows: Sequence[bytes], *, timeout_s: float = PATIENCE_S, lane: Lane = Lane.INTERACTIVE, **parameters: Any
+        self,
+        rows: Sequence[bytes],
+        *,
+        timeout_s: float = PATIENCE_S,
+        lane: Lane = Lane.INTERACTIVE,
+        form: Form = Form.SCENARIO,
+        **parameters: Any,
     ) -> int:
         """Send rows; return the call's id."""
         call_id = next(self._ids)
         deadline = time.monotonic() + timeout_s
-        self.send_raw(InferRequest(call_id=call_id, deadline=deadline, lane=lane, parameters=parameters), rows)
+        request = InferRequest(call_id=call_id, deadline=deadline, lane=lane, form=form, parameters=parameters)
+        self.send_raw(request, rows)
         return call_id
+
+    def send_tensors(self, body: Body) -> int:
+        """Send a v2 request as the web tier does; return the call's id."""
+        return self.send([body.data], form=Form.TENSORS, json_bytes=body.json_bytes)
 
     def send_raw(self, request: Any, rows: Sequence[bytes] = ()) -> None:
         """Send any message."""

@@ -52,8 +52,6 @@ class Modulo(nn.Module):
 def doubles_manifest(**changes: Any) -> Manifest:
     """Return the manifest of Doubles: rows of any length."""
     fields: dict[str, Any] = {
-        "name": "doubles",
-        "version": 4,
         "inputs": [spec("x", "FP32", [-1, -1])],
         "outputs": [spec("twice", "FP32", [-1, -1]), spec("sum", "FP32", [-1])],
         "max_batch_size": 8,
@@ -64,8 +62,6 @@ def doubles_manifest(**changes: Any) -> Manifest:
 def shouts_manifest(**changes: Any) -> Manifest:
     """Return the manifest of Shouts."""
     fields: dict[str, Any] = {
-        "name": "shouts",
-        "version": 1,
         "inputs": [spec("texts", "BYTES", [-1]), spec("number", "INT64", [-1])],
         "outputs": [spec("loud", "BYTES", [-1]), spec("length", "INT64", [-1])],
         "max_batch_size": 8,

@@ -69,9 +69,10 @@ class Batcher:
         return len(self._queue) + self._in_flight
 
     @property
-    def has_prepared(self) -> bool:
+    def has_work(self) -> bool:
         """Whether `pump` has work to do now, without waiting for the crew."""
-        return bool(self._prepared)
+        # One block of many rows may have kept others from being prepared, and leave nothing behind when it is done.
+        return bool(self._prepared) or bool(len(self._queue) and self._crew.idle and self._wants_prepared)
 
     def submit(self, identity: bytes, request: InferRequest, data: Sequence[bytes]) -> None:
         """Take a request in, or refuse it now."""

@@ -102,7 +102,7 @@ class RunnerBody:
                 self._batcher.pump()
 
     def _patience_ms(self) -> int | None:
-        if self._batcher is not None and self._batcher.has_prepared:
+        if self._batcher is not None and self._batcher.has_work:
             return 0
         now = time.monotonic()
         next_at = self._stays_until if self._stays_until > now else self._ends_at

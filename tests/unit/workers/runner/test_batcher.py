@@ -259,7 +259,7 @@ def test_a_long_block_of_a_light_model_leaves_the_sockets_thread_free(tmp_path: 
 
     bench.batcher.pump()
 
-    assert not bench.batcher.has_prepared
+    assert not bench.batcher.has_work
     assert bench.batcher.queued_rows == 1
     bench.pump_until(1)
     assert bench.codes() == [""]

@@ -3,8 +3,10 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.inference.messages import DrainRequest, InferReply, Lane, RunnerState, RunnerStatus
@@ -12,6 +14,8 @@ from app.scenarios.images import decode_answer
 from tests.factories.models import FailsOnBlack, FoldsBatch, SlowColourModel, WrongWidth
 from tests.factories.pictures import Colour, answers_colour, plain_picture
 from tests.factories.runners import Caller, RunningRunner, make_spec, running
+from tests.factories.tensor_models import Doubles, doubles_manifest
+from tests.factories.tensors import Body, Sent, make_body, read_outputs
 from tests.factories.waiting import wait_until
 from workers.runner import body
 
@@ -69,6 +73,42 @@ def test_heavy_models_keep_rows_apart_too(tmp_path: Path, socket_folder: Path, s
             reply, frames = caller.receive()
             assert isinstance(reply, InferReply), reply
             assert answers_colour(decode_answer(frames[0]), asked.pop(reply.call_id))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_tensors_keep_their_answers(tmp_path: Path, socket_folder: Path, seed: int) -> None:
+    """Blocks of JSON and binary, small ones and large ones that the crew reads, some of them broken."""
+    dice = np.random.default_rng(seed)
+    spec = make_spec(tmp_path, socket_folder, Doubles(), manifest=doubles_manifest(), samples=None)
+    with running(spec) as (_, caller):
+        caller.wait_for(RunnerState.READY)
+        blocks = [dice.random((dice.integers(0, 20), dice.choice([1, 3, 2000])), np.float32) for _ in range(60)]
+        asked = {caller.send_tensors(_doubles_body(block, is_binary=bool(dice.integers(2)))): block for block in blocks}
+        bad = {caller.send_tensors(Body(b'{"inputs": []}')) for _ in range(5)}
+
+        for _ in range(65):
+            reply, frames = caller.receive()
+            assert isinstance(reply, InferReply)
+            assert [failure.code for failure in reply.failures] == ["invalid_tensor"] * (reply.call_id in bad)
+            if reply.call_id in asked:
+                block = asked[reply.call_id]
+                twice = read_outputs(frames[0])["twice"]
+                np.testing.assert_array_equal(np.reshape(twice, block.shape), block * 2)
+
+
+def _doubles_body(block: NDArray[np.float32], *, is_binary: bool) -> Body:
+    return make_body([Sent("x", "FP32", list(block.shape), block, is_binary=is_binary)])
+
+
+def test_an_image_classifier_can_be_asked_for_tensors(caller: Caller) -> None:
+    image = np.zeros((1, 3, 8, 8), np.float32)
+    image[:, 1] = 0.5
+    caller.send_tensors(make_body([Sent("image", "FP32", [1, 3, 8, 8], image, is_binary=True)]))
+
+    reply, frames = caller.receive()
+
+    assert isinstance(reply, InferReply)
+    np.testing.assert_allclose(np.asarray(read_outputs(frames[0])["scores"]), [[0.0, 5.0, 0.0]], rtol=1e-6)
 
 
 def test_one_bad_row_leaves_its_neighbours(caller: Caller) -> None:

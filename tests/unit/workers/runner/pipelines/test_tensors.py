@@ -83,7 +83,7 @@ def test_each_request_gets_its_own_rows(sizes: list[int], dice: Any) -> None:
 
 
 def test_the_answer_names_model_version_and_variant() -> None:
-    pipeline = make_pipeline(doubles_manifest())
+    pipeline = make_pipeline(doubles_manifest(name="doubles", version=4))
     row = prepare(pipeline, json_body(inputs=[json_input(data=[1, 2])], outputs=[{"name": "sum"}]), variant="blue")
 
     (frame,) = pipeline.encode([row], [torch.zeros(1, 2), torch.tensor([3.0])])
