@@ -17,11 +17,12 @@ FINISH_TIMEOUT_S = 30.0
 
 
 class Outcome(Struct):
-    """What became of all calls. `longest_gap_s` is the longest time without any answer."""
+    """What became of all calls: `versions` counts who answered, `longest_gap_s` is the longest time without answer."""
 
     answered: int = 0
     wrong: int = 0
     failures: dict[str, int] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
     longest_gap_s: float = 0.0
 
 
@@ -47,10 +48,10 @@ class Callers:
 
 
 @contextmanager
-def calling(ref: ModelRef, environment: Mapping[str, str], *, count: int = 8) -> Iterator[Callers]:
-    """Have `count` greenlets of another process call a version for the length of the block."""
+def calling(ref: ModelRef, environment: Mapping[str, str], *, count: int = 8, alias: str = "") -> Iterator[Callers]:
+    """Have `count` greenlets of another process call a version, or an alias, for the length of the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.factories.caller_process", ref.name, str(ref.version), str(count)],
+        [sys.executable, "-m", "tests.factories.caller_process", ref.name, alias or str(ref.version), str(count)],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.PIPE,
