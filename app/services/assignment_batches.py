@@ -17,8 +17,8 @@ from app.settings import Settings
 
 MOST_SUBJECTS: Final = 1_000_000
 """How many subjects of one experiment are told apart: about 60 MB of Redis' memory."""
-MOST_PER_BATCH: Final = 1000
-"""Assignments in one batch: Redis serves nobody else while it adds one, so long must that not take."""
+MOST_PER_BATCH: Final = 500
+"""Assignments in one batch: while one is folded here, and while Redis adds it there, all others wait."""
 SEGMENTS: Final = 20
 RECEIPT_S: Final = 600
 
@@ -107,8 +107,7 @@ def make_batch(
     units: defaultdict[str, dict[bytes, str]] = defaultdict(dict)
     for one in assignments:
         _count(experiments[one.model_name, one.revision], one)
-        value = f"{one.revision}:{one.variant}"
-        units[one.model_name] |= {unit_digest(unit): value for unit in _units(one)}
+        _assign(units[one.model_name], one)
     payload = {
         "receipt_s": RECEIPT_S,
         "counts_s": keeping.counts_s,
@@ -155,9 +154,11 @@ def _count(experiment: _Experiment, one: Assignment) -> None:
         experiment.subjects[unit_digest(f"{variant}\0{one.subject}")] = f"{variant}:subjects"
 
 
-def _units(one: Assignment) -> list[str]:
-    units = [request_unit(one.request_id)]
-    return [*units, subject_unit(one.subject)] if one.subject else units
+def _assign(units: dict[bytes, str], one: Assignment) -> None:
+    value = f"{one.revision}:{one.variant}"
+    units[unit_digest(request_unit(one.request_id))] = value
+    if one.subject:
+        units[unit_digest(subject_unit(one.subject))] = value
 
 
 def _experiment_members(

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections import deque
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
@@ -49,10 +50,10 @@ class AssignmentLog:
 
     def note(self, assignment: Assignment) -> None:
         """Count a request. Never waits."""
-        labels = (assignment.model_name, assignment.variant, str(assignment.version))
-        REQUESTS.labels(*labels, assignment.ending.value).inc()
+        requests, seconds = _measures(assignment.model_name, assignment.variant, assignment.version, assignment.ending)
+        requests.inc()
         if assignment.ending is Ending.ANSWERED:
-            SECONDS.labels(*labels).observe(assignment.seconds)
+            seconds.observe(assignment.seconds)
         if len(self._pending) >= MOST_PENDING:
             DROPPED.inc()
         else:
@@ -115,3 +116,10 @@ class AssignmentLog:
             return None
 
         return RouteTable(model.route).shares()
+
+
+# Looking a label up costs more than counting; there are as few of them as there are variants.
+@lru_cache(maxsize=1024)
+def _measures(model_name: str, variant: str, version: int, ending: Ending) -> tuple[Counter, Histogram]:
+    labels = (model_name, variant, str(version))
+    return REQUESTS.labels(*labels, ending.value), SECONDS.labels(*labels)
