@@ -11,6 +11,7 @@ from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
 from app.inference.load_estimate import LoadEstimate
 from app.infra.redis import Subscriber, make_redis, redis_errors
+from app.infra.task_names import TaskName
 from app.infra.task_queue import TaskQueue
 from app.services.aliases import AliasService
 from app.services.assignment_batches import Keeping
@@ -102,12 +103,17 @@ def make_core(settings: Settings) -> Core:
 def make_services(settings: Settings) -> Services:
     """Wire all services of one web worker."""
     core = make_core(settings)
-    database, router = core.database, core.router
     inference = InferenceClient(core.directory, core.estimate)
+    return wire(core, inference, send=TaskQueue(settings).send)
+
+
+def wire(core: Core, inference: InferenceClient, *, send: Callable[[TaskName, str], None]) -> Services:
+    """Put the services together; `send` queues a task for a job."""
+    settings, database, router = core.settings, core.database, core.router
     experiment_store = ExperimentStore(core.redis)
     assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
     catalog_news = Subscriber(core.redis, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
-    jobs = JobService(database, TaskQueue(settings).send)
+    jobs = JobService(database, send)
     token_codec = JwtCodec(settings)
     tokens = TokenService(settings, database, token_codec, redis_client=core.redis)
     return Services(

@@ -27,6 +27,10 @@ class FakeDirectory(DirectoryReader):
         )
         self._load_s.update({(record.name, record.version): record.load_s for record in records if record.load_s})
 
+    def lose(self) -> None:
+        """Know nothing, as before the first snapshot was read."""
+        self._snapshot = EMPTY_DIRECTORY
+
     def want(self, ref: ModelRef, *, is_pressing: bool = False) -> None:
         """Remember the wish."""
         self.wanted.append(ref)

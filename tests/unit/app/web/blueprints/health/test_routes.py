@@ -2,7 +2,6 @@
 
 from flask.testing import FlaskClient
 
-from app.inference.directory import EMPTY_DIRECTORY
 from tests.factories.web import WebWorker
 
 
@@ -34,7 +33,7 @@ def test_default_version_without_runner_is_not_ready(worker: WebWorker, client: 
 
 
 def test_unpublished_directory_is_not_ready(worker: WebWorker, client: FlaskClient) -> None:
-    worker.snapshot = EMPTY_DIRECTORY
+    worker.directory.lose()
 
     response = client.get("/health/ready")
 
