@@ -86,6 +86,8 @@ models = LazyGroup(
         "pin": Lazy("workers.commands.residency:pin", "Keep a version loaded."),
         "unpin": Lazy("workers.commands.residency:unpin", "Let go of a pinned version."),
         "instances": Lazy("workers.commands.residency:instances", "Say in how many runners a version runs."),
+        "delete": Lazy("workers.commands.retention:delete", "Delete a version for good."),
+        "prune": Lazy("workers.commands.retention:prune", "Delete old versions that nothing names."),
         "train": Lazy("workers.commands.training:train", "Train and publish a demo model."),
         "demo": Lazy("workers.commands.training:demo", "Publish the demo models that are missing."),
     },
