@@ -41,7 +41,7 @@ def test_deleting_is_audited(worker: WebWorker, client: FlaskClient, headers: di
 def test_version_in_use_is_not_deleted(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
     worker.publish()
     pinned = worker.publish()
-    worker.services.releases.set_pinned(pinned, True, by="test")
+    worker.services.residency.pin(pinned, by="test")
 
     for version, use in (("1", "the alias 'default'"), ("default", "the alias 'default'"), ("2", "pinned")):
         response = client.delete(f"{PATH}/versions/{version}", headers=headers)
