@@ -80,8 +80,13 @@ def _free(shapes: Sequence[Sequence[int]]) -> list[int]:
 def _outputs(module: torch.nn.Module, inputs: Sequence[TensorSpec], samples: Sequence[Sample]) -> list[TensorSpec]:
     """Return what the model answers: to a first row in batches of 1, 2 and 3, and to rows of other free sizes."""
     named = [tensor.name for tensor in samples[0].outputs] if samples else []
-    first = _run(module, _probe(inputs, samples, batch=1))
-    answers = [_named(first, named)]
+    fixed = max(spec.shape[0] for spec in inputs)
+    if fixed > 0:
+        # It is only ever run with so many rows.
+        answer = _named(_run(module, _probe(inputs, samples, batch=fixed)), named)
+        return [_fixed(_output(name, [value]), fixed) for name, value in answer.items()]
+
+    answers = [_named(_run(module, _probe(inputs, samples, batch=1)), named)]
     for batch in _PROBED_BATCHES[1:]:
         answers += _if_it_runs(module, _probe(inputs, samples, batch=batch), named, rows=batch)
     if not samples and any(-1 in spec.shape[1:] for spec in inputs):
@@ -108,6 +113,10 @@ def _output(name: str, values: Sequence[Value]) -> TensorSpec:
         raise SignatureMismatch(f"Output {name!r} is a single number; its first dimension has to be the batch.")
 
     return TensorSpec(name=name, datatype=_datatype(name, first), shape=_free(same_rank))
+
+
+def _fixed(spec: TensorSpec, rows: int) -> TensorSpec:
+    return msgspec.structs.replace(spec, shape=[rows, *spec.shape[1:]])
 
 
 def _datatype(name: str, value: Value) -> Datatype:

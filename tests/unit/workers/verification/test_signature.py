@@ -119,6 +119,13 @@ def test_the_samples_names_of_outputs_are_taken(tmp_path: Path) -> None:
     assert shapes(manifest.outputs) == {"probability": ("FP32", [-1, 2])}
 
 
+def test_a_fixed_number_of_rows_stays_fixed(tmp_path: Path) -> None:
+    inputs = [TensorSpec(name="x", datatype="FP32", shape=[5, 4])]
+    manifest = completed(tmp_path, nn.Linear(4, 2), [], inputs=inputs)
+
+    assert shapes(manifest.outputs) == {"output": ("FP32", [5, 2])}
+
+
 def test_strings_are_bytes(tmp_path: Path) -> None:
     texts = from_array("texts", "BYTES", np.array(["a", "bc"], dtype=object))
     manifest = completed(tmp_path, CountsLetters(), [Sample(inputs=[texts], outputs=[])])
