@@ -13,10 +13,12 @@ from app.errors import ModelNotFound, StoreUnreachable, VersionInUse, VersionNot
 from app.services.aliases import AliasMove, AliasService
 from app.services.audit import AuditFilter, AuditLog
 from app.services.releases import ReleaseService
+from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
 from tests.factories.versions import accept, make_draft, make_store
+from tests.fakes.directory import FakeDirectory
 
 DEFAULT_STAYS = "the alias 'default' points at it"
 
@@ -37,6 +39,10 @@ class Bench:
         """Release versions of `tiny`."""
         for _ in range(count):
             self.releases.release(make_draft(self.folder), prove=accept, by="test")
+
+    def pin(self, version: int) -> None:
+        """Pin a version of `tiny`."""
+        ResidencyService(self.database, FakeDirectory()).pin(tiny(version), by="test")
 
     def known(self) -> list[int]:
         """Return the versions that SQL lists."""
@@ -93,7 +99,7 @@ def test_removal_that_failed_is_finished_later(bench: Bench) -> None:
 
 def test_what_is_named_is_not_deleted(bench: Bench) -> None:
     bench.release(2)
-    bench.releases.set_pinned(tiny(2), True, by="test")
+    bench.pin(2)
 
     for version, use in ((1, DEFAULT_STAYS), (2, "it is pinned")):
         with pytest.raises(VersionInUse, match=use):
@@ -123,7 +129,7 @@ def test_version_that_an_alias_left_can_be_deleted(bench: Bench) -> None:
 
 def test_plan_says_what_goes_and_why_the_others_stay(bench: Bench) -> None:
     bench.release(6)
-    bench.releases.set_pinned(tiny(3), True, by="test")
+    bench.pin(3)
     bench.aliases.set("tiny", "stable", AliasMove(version="2", by="test"))
     bench.aliases.set("tiny", "stable", AliasMove(version="5", by="test"))
 
