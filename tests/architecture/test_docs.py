@@ -3,12 +3,13 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app import errors
 from app.settings import Settings
-from model_store.manifest import Manifest, decode_manifest
+from model_store.manifest import Manifest, Task, decode_manifest
 from model_store.signature import decode_samples
 from tests.architecture.source import ROOT, project_files
 
@@ -49,11 +50,14 @@ def test_every_manifest_field_is_explained() -> None:
 
 
 def test_examples_of_manifest_and_samples_are_read() -> None:
-    """The JSON of docs/models.md is what the store reads."""
-    manifest, samples = re.findall(r"```json\n(.*?)```", (ROOT / "docs/models.md").read_text("utf-8"), re.DOTALL)
+    """The JSON of docs/models.md is what the store reads, and each task has its manifest there."""
+    examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs/models.md").read_text("utf-8"), re.DOTALL)
+    samples = [example for example in examples if example.startswith('{"samples"')]
+    manifests = [decode_manifest(example.encode()) for example in examples if example not in samples]
 
-    assert decode_manifest(manifest.encode()).labels == ["red", "green", "blue"]
-    assert len(decode_samples(samples.encode())) == 1
+    assert manifests[0].labels == ["red", "green", "blue"]
+    assert {manifest.task for manifest in manifests} == set(get_args(Task))
+    assert [len(decode_samples(example.encode())) for example in samples] == [1]
 
 
 def test_make_targets_exist() -> None:
