@@ -13,7 +13,7 @@ from app.inference.connection import RunnerConnection
 from app.inference.directory import RunnerRecord
 from app.inference.directory_reader import DirectoryReader
 from app.inference.load_estimate import LoadEstimate
-from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RowFailure
+from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, Row, RowFailure
 from model_store.model_ref import ModelRef
 
 # Callers that may wait for a version to load; those beyond are told to come back.
@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """One request on its way, whichever runner ends up answering it."""
 
     ref: ModelRef
-    rows: Sequence[bytes]
+    rows: Sequence[Row]
     deadline: float
     parameters: dict[str, Any] = field(default_factory=dict)
     form: Form = Form.SCENARIO
@@ -70,7 +70,7 @@ class InferenceClient:
         return len(self._connections)
 
     def infer(
-        self, ref: ModelRef, rows: Sequence[bytes], *, deadline: float, **options: Unpack[CallOptions]
+        self, ref: ModelRef, rows: Sequence[Row], *, deadline: float, **options: Unpack[CallOptions]
     ) -> InferAnswer:
         """Return one answer per row. Blocks the calling greenlet until `deadline` (monotonic) at most.
 

@@ -13,7 +13,7 @@ from gevent.event import AsyncResult
 from msgspec import Struct
 
 from app.errors import DeadlineExceeded, Draining, RunnerLost
-from app.inference.messages import InferReply, InferRequest, Refusal, decode_reply, encode
+from app.inference.messages import InferReply, InferRequest, Refusal, Row, decode_reply, encode
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class RunnerConnection:
         """Whether new requests may be sent."""
         return not (self.is_lost or self.is_draining)
 
-    def call(self, request: InferRequest, rows: Sequence[bytes]) -> Reply:
+    def call(self, request: InferRequest, rows: Sequence[Row]) -> Reply:
         """Send a request and wait for its answer until the request's deadline.
 
         :raises RunnerLost: when the runner dies first.
@@ -87,7 +87,7 @@ class RunnerConnection:
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
 
-    def _send(self, request: InferRequest, rows: Sequence[bytes]) -> None:
+    def _send(self, request: InferRequest, rows: Sequence[Row]) -> None:
         try:
             # Without waiting: a greenlet switch between two frames would mix up two requests.
             self._socket.send_multipart([encode(request), *rows], zmq.NOBLOCK)

@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+Row = bytes | bytearray
+"""One row on its way to a runner. Whoever hands over a bytearray does not change it any more."""
+
 
 class Lane(enum.IntEnum):
     """Priority of a request's rows; a lower value is served first."""

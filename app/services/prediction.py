@@ -16,7 +16,7 @@ from app.errors import (
     WrongTask,
 )
 from app.inference.client import InferenceClient
-from app.inference.messages import Form, Lane, RowFailure
+from app.inference.messages import Form, Lane, Row, RowFailure
 from app.services.routing import Resolved, Router
 from model_store.manifest import Task
 from model_store.model_ref import ModelRef
@@ -36,7 +36,7 @@ class PredictionRequest:
     version: str | None
     task: Task | None
     """What the model must do; None takes any."""
-    rows: Sequence[bytes]
+    rows: Sequence[Row]
     deadline: float
     parameters: Mapping[str, Any] = field(default_factory=dict)
     form: Form = Form.SCENARIO

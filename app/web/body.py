@@ -195,6 +195,24 @@ def read_images(limit: int) -> list[bytes]:
     return images
 
 
+def read_large(wanted: str) -> bytes | bytearray:
+    """Return the body as it came; a large one grows piece by piece, since a copy of the whole would hold the hub.
+
+    :raises EmptyBody: when there is none, where `wanted` was to be.
+    :raises InputError: when it broke off.
+    """
+    if request.content_length is not None and request.content_length <= BYTES_PER_TURN:
+        return read_raw(wanted)
+
+    body = bytearray()
+    for piece in body_pieces():
+        body += piece
+    if not body:
+        raise EmptyBody(wanted)
+
+    return body
+
+
 def read_raw(wanted: str) -> bytes:
     """Return the body as it came, whatever its type.
 

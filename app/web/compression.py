@@ -4,6 +4,7 @@ Only the inferences of /v2 use it: their clients unpack an answer there, and stu
 """
 
 import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +24,7 @@ INFLATED_ON_HUB_BYTES: Final = 8 * 1024
 DEFLATED_ON_HUB_BYTES: Final = 32 * 1024
 
 FASTEST: Final = 1
+PIECE_BYTES: Final = 256 * 1024
 
 
 def body_encoding(header: str) -> str | None:
@@ -41,7 +43,7 @@ def body_encoding(header: str) -> str | None:
     return encoding
 
 
-def inflate(body: bytes, encoding: str, *, limit_bytes: int) -> bytes:
+def inflate(body: bytes | bytearray, encoding: str, *, limit_bytes: int) -> bytes | bytearray:
     """Return the bytes behind a compressed body; large ones are unpacked off the hub.
 
     :raises BodyTooLarge: when they are more than `limit_bytes`; no more than that is ever held.
@@ -74,21 +76,34 @@ def answer_encoding(header: str) -> str | None:
     return max(offered, key=lambda name: wanted[name], default=None)
 
 
-def _inflate(body: bytes, encoding: str, limit_bytes: int) -> bytes:
+def _inflate(body: bytes | bytearray, encoding: str, limit_bytes: int) -> bytearray:
     stream = zlib.decompressobj(WINDOW_BITS[encoding])
+    inflated = bytearray()
     try:
-        inflated = stream.decompress(body, limit_bytes + 1)
+        for piece in _inflated_pieces(stream, memoryview(body)):
+            inflated += piece
+            if len(inflated) > limit_bytes:
+                raise BodyTooLarge(limit_bytes)
     except zlib.error as err:
         raise UnreadableBody(f"The request body is not the {encoding} that its Content-Encoding promises.") from err
 
-    if len(inflated) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
     if not stream.eof:
         raise UnreadableBody(f"The {encoding} of the request body breaks off before its end.")
-    if stream.unused_data:
-        raise UnreadableBody(f"The request body goes on behind the end of its {encoding}.")
 
     return inflated
+
+
+def _inflated_pieces(stream: "zlib._Decompress", body: memoryview) -> Iterator[bytes]:
+    """Yield what comes out, in pieces that are copied fast: zlib lets other threads run, a copy does not."""
+    for start in range(0, len(body), PIECE_BYTES):
+        rest: bytes | memoryview = body[start : start + PIECE_BYTES]
+        while rest:
+            if stream.eof:
+                raise UnreadableBody("The request body goes on behind the end of what is compressed.")
+            yield stream.decompress(rest, PIECE_BYTES)
+            rest = stream.unconsumed_tail or stream.unused_data
+    # The last bytes that came in may stand for more than fitted into the last piece, but for 8 KiB at most.
+    yield b"" if stream.eof else stream.decompress(b"", PIECE_BYTES)
 
 
 def _deflate(body: bytes | memoryview, encoding: str) -> bytes:

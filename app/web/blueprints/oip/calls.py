@@ -7,9 +7,9 @@ from typing import Final
 from flask import request
 
 from app.errors import InvalidTensor
-from app.inference.messages import Lane
+from app.inference.messages import Lane, Row
 from app.scenarios.tensor_frames import LARGE_JSON_BYTES, Peek, peek_request
-from app.web.body import read_raw
+from app.web.body import read_large
 from app.web.compression import body_encoding, inflate
 
 LENGTH_HEADER: Final = "Inference-Header-Content-Length"
@@ -26,7 +26,7 @@ _LAST_INTERACTIVE: Final = 1
 class TensorCall:
     """A whole request body. `json_bytes` of it are JSON and binary tensors follow; None means that all is JSON."""
 
-    body: bytes
+    body: Row
     json_bytes: int | None
     peek: Peek
 
@@ -44,7 +44,7 @@ def read_call(limit_bytes: int) -> TensorCall:
     :raises InputError: when it cannot be read, or its header's length is not one.
     """
     encoding = body_encoding(request.headers.get("Content-Encoding", ""))
-    body = read_raw("an inference request")
+    body: Row = read_large("an inference request")
     if encoding:
         body = inflate(body, encoding, limit_bytes=limit_bytes)
     json_bytes = _json_bytes(len(body))
@@ -67,10 +67,10 @@ def _json_bytes(size_bytes: int) -> int | None:
     return int(text)
 
 
-def _peek(body: bytes, json_bytes: int | None) -> Peek:
+def _peek(body: Row, json_bytes: int | None) -> Peek:
     """Look for what must be known before the runner reads the rest. Nothing large is parsed on the hub."""
     size = len(body) if json_bytes is None else json_bytes
     if size > LARGE_JSON_BYTES or json_bytes == 0:
         return _UNKNOWN
 
-    return peek_request(body if json_bytes is None else memoryview(body)[:json_bytes])
+    return peek_request(memoryview(body)[:size])

@@ -10,6 +10,7 @@ from app.errors import BodyTooLarge, UnreadableBody, UnsupportedEncoding
 from app.web.compression import (
     DEFLATED_ON_HUB_BYTES,
     INFLATED_ON_HUB_BYTES,
+    PIECE_BYTES,
     answer_encoding,
     body_encoding,
     deflate,
@@ -38,7 +39,7 @@ def test_encodings_that_are_not_read(header: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-@pytest.mark.parametrize("size", [0, 1, INFLATED_ON_HUB_BYTES, DEFLATED_ON_HUB_BYTES, 2**20])
+@pytest.mark.parametrize("size", [0, 1, INFLATED_ON_HUB_BYTES, DEFLATED_ON_HUB_BYTES, PIECE_BYTES, 2**20])
 def test_what_is_packed_is_unpacked_again(encoding: str, size: int) -> None:
     body = noise(size)
 
@@ -78,6 +79,14 @@ def test_bomb_is_refused_before_it_is_unpacked() -> None:
 def test_broken_stream_is_refused(body: bytes, reason: str) -> None:
     with pytest.raises(UnreadableBody, match=reason):
         inflate(body, "gzip", limit_bytes=LIMIT)
+
+
+def test_what_follows_a_stream_that_ends_where_a_piece_ends_is_refused() -> None:
+    sizes = range(PIECE_BYTES - 100, PIECE_BYTES)
+    (packed,) = [packed for size in sizes if len(packed := zlib.compress(noise(size), 0)) == PIECE_BYTES]
+
+    with pytest.raises(UnreadableBody, match="goes on"):
+        inflate(packed + b"more", "deflate", limit_bytes=LIMIT)
 
 
 @pytest.mark.parametrize(

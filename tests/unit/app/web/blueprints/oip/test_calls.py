@@ -79,6 +79,14 @@ def test_large_json_is_left_to_the_runner() -> None:
     assert read(body).peek.id == ""
 
 
+def test_large_body_comes_whole() -> None:
+    body = JSON + bytes(range(256)) * 4096
+
+    call = read_with_length(body, str(len(JSON)))
+
+    assert (call.body, call.peek.id) == (body, "7")
+
+
 @pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_length_counts_what_was_unpacked(name: str, pack: Any) -> None:
     body = JSON + bytes(100_000)
