@@ -85,8 +85,8 @@ def flag(parameters: dict[str, Any], key: str, *, default: bool) -> bool:
     return value
 
 
-def natural(parameters: dict[str, Any], key: str, *, least: int = 0) -> int:
-    """Return a parameter that is a whole number; without it 0.
+def natural(parameters: dict[str, Any], key: str, *, least: int = 0, of: str = "") -> int:
+    """Return a parameter that is a whole number; without it 0. `of` says in the failure's sentence whose it is.
 
     :raises InvalidTensor: when it is something else, or less than `least`.
     """
@@ -95,7 +95,8 @@ def natural(parameters: dict[str, Any], key: str, *, least: int = 0) -> int:
         return 0
     # bool is an int to Python, not to the protocol.
     if type(value) is not int or not least <= value < 2**63:
-        raise InvalidTensor(f"Parameter '{key}' must be a whole number of at least {least}, not {shown(value)}.")
+        parameter = f"{of}: parameter" if of else "Parameter"
+        raise InvalidTensor(f"{parameter} '{key}' must be a whole number of at least {least}, not {shown(value)}.")
     return value
 
 

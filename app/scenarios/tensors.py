@@ -121,7 +121,7 @@ class RequestReader:
         parameters = output.parameters or {}
         _check_tensor_parameters(output.name, parameters)
         is_binary = flag(parameters, "binary_data", default=default)
-        classes = natural(parameters, "classification", least=1)
+        classes = natural(parameters, "classification", least=1, of=f"Output {output.name!r}")
         if classes and self._outputs[output.name].datatype == "BYTES":
             raise InvalidTensor(f"Output {output.name!r} is of BYTES; only numbers can be classified.")
         return WantedOutput(output.name, is_binary, classes)
@@ -191,7 +191,7 @@ def _read_tensor(spec: TensorSpec, sent: SentTensor, binary: BinaryData) -> Tens
         raise InvalidTensor(f"Tensor {spec.name!r} has neither 'data' nor 'binary_data_size'.")
 
     if has_binary:
-        size = natural(parameters, "binary_data_size")
+        size = natural(parameters, "binary_data_size", of=f"Tensor {spec.name!r}")
         return TensorData(shape, _from_binary(spec, shape, binary.take(spec.name, size)))
     return TensorData(shape, _from_json(spec, shape, data if has_data else b"[]"))
 

@@ -7,10 +7,12 @@ import asyncio
 import inspect
 import json
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import tritonclient.http
 import tritonclient.http.aio
@@ -39,7 +41,7 @@ def methods(client: Any) -> dict[str, Call]:
         "unload_model": lambda: client.unload_model("spare"),
         "is_model_ready, unloaded": lambda: client.is_model_ready("spare"),
         "load_model": lambda: client.load_model("spare"),
-        "is_model_ready, loaded": lambda: client.is_model_ready("spare"),
+        "is_model_ready, loaded": lambda: becomes_ready(client, "spare"),
         "load_model, config": lambda: client.load_model("spare", config="{}"),
         "load_model, unknown": lambda: client.load_model("nothing"),
         "get_inference_statistics": client.get_inference_statistics,
@@ -56,6 +58,17 @@ def methods(client: Any) -> dict[str, Call]:
         "register_cuda_shared_memory": lambda: client.register_cuda_shared_memory("r", b"r", 0, 8),
         "unregister_cuda_shared_memory": client.unregister_cuda_shared_memory,
     }
+
+
+async def becomes_ready(client: Any, model: str) -> bool:
+    """Ask until the model is ready; web workers learn of a new runner one after the other."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        is_ready = client.is_model_ready(model)
+        if await is_ready if inspect.isawaitable(is_ready) else is_ready:
+            return True
+        await asyncio.sleep(0.05)
+    return False
 
 
 def inferences(client: Any, http: ModuleType) -> dict[str, Call]:
@@ -125,7 +138,7 @@ def everything(tensor: Callable[..., Any]) -> list[Any]:
         limits = np.iinfo(kind)
         inputs.append(tensor(kind, kind.upper(), np.array([[limits.min, limits.max]], kind)))
     inputs.append(tensor("fp16", "FP16", np.array([[1.5, -65504.0]], np.float16)))
-    inputs.append(tensor("bf16", "BF16", np.array([[1.5, -3.0e38]], np.float32)))
+    inputs.append(tensor("bf16", "BF16", np.array([[1.5, -3.0e38]], ml_dtypes.bfloat16)))
     inputs.append(tensor("fp32", "FP32", np.array([[1.5, -3.0e38]], np.float32)))
     inputs.append(tensor("fp64", "FP64", np.array([[1.5, -1.0e308]], np.float64)))
     return inputs

@@ -1,0 +1,81 @@
+"""One server for the whole suite, and what foreign clients saw of it."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from tests.contract.oip.asking import Asker
+from tests.factories.oip_models import sums_draft
+from tests.factories.oip_server import OipServer, running_oip_server
+
+ROOT = Path(__file__).resolve().parents[3]
+CLIENTS = ROOT / "tests/clients"
+CLIENT_LIMIT_S = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the suite in one process of pytest-xdist, or each would start a server of its own."""
+    for item in items:
+        if "tests/contract/oip/" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("oip"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> None:
+    """Let connections and processes outlive a test: the server is the suite's, and ends with it."""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[OipServer]:
+    with running_oip_server() as server:
+        spare = server.publish(sums_draft(server.folder, "spare"))
+        server.stage.wait_ready(spare)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def http(server: OipServer) -> Iterator[httpx.Client]:
+    """Calls the server as the admin."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def ask(http: httpx.Client) -> Asker:
+    return Asker(http)
+
+
+@pytest.fixture(scope="session")
+def triton_sync(server: OipServer) -> dict[str, Any]:
+    """What each call of tritonclient.http returned or raised."""
+    return run_client(server, "triton_calls.py", "sync", server.url.removeprefix("http://"))
+
+
+@pytest.fixture(scope="session")
+def triton_aio(server: OipServer) -> dict[str, Any]:
+    """What each call of tritonclient.http.aio returned or raised."""
+    return run_client(server, "triton_calls.py", "aio", server.url.removeprefix("http://"))
+
+
+@pytest.fixture(scope="session")
+def kserve(server: OipServer) -> dict[str, Any]:
+    """What each call of KServe's InferenceRESTClient returned or raised."""
+    return run_client(server, "kserve_calls.py", server.url)
+
+
+def run_client(server: OipServer, script: str, *arguments: str) -> dict[str, Any]:
+    """Run a script in the clients' environment; return the JSON it prints."""
+    python = ROOT / ".venv-clients/bin/python"
+    if not python.exists():
+        pytest.fail("The clients' environment is missing: make .venv-clients/.installed")
+
+    command = [str(python), str(CLIENTS / script), *arguments, server.token]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=CLIENT_LIMIT_S)
+    assert ended.returncode == 0, ended.stderr
+    outcomes: dict[str, Any] = msgspec.json.decode(ended.stdout)
+    return outcomes
