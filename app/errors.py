@@ -5,9 +5,9 @@
     GalleyError
     ├── InputError            the caller's bytes or values are wrong
     │   ├── UnreadableBody · InvalidFields · EmptyBody · BodyTooLarge · BodyTimeout
-    │   │   └── InvalidTokenRequest · UnsupportedGrantType · InvalidScope
+    │   │   └── InvalidTokenRequest · UnsupportedGrantType · InvalidScope · InvalidWeights
     │   ├── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
-    │   └── InvalidTensor · UnsupportedEncoding · InvalidWeights
+    │   └── InvalidTensor · UnsupportedEncoding
     ├── AccessError           who asks, and what they may
     │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
     │   └── InsufficientScope · ModelNotAllowed

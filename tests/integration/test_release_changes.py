@@ -11,12 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from app.db.migrate import upgrade
 from app.db.repositories.audit import AuditFilter
 from app.db.session import Database
-from app.errors import AliasMoved
+from app.errors import AliasMoved, VersionInUse, VersionNotFound
 from app.services.aliases import AliasMove, AliasService
 from app.services.audit import AuditLog
 from app.services.releases import ReleaseService
+from app.services.retention import RetentionService
 from app.services.route_draft import RouteDraft, Variant
 from app.services.routes import RouteService
+from model_store.model_ref import ModelRef
 from tests.factories.versions import accept, make_draft, make_store
 
 CHANGERS = 4
@@ -92,6 +94,33 @@ def test_each_change_of_a_route_has_a_revision_of_its_own(database: Database) ->
     at_once(change)
     assert sorted(revisions) == list(range(1, CHANGERS * CHANGES + 1))
     assert routes.get("tiny").revision == CHANGERS * CHANGES
+
+
+def test_a_version_is_named_or_deleted_and_never_both(database: Database, tmp_path: Path) -> None:
+    aliases, retention = AliasService(database), RetentionService(database, make_store(tmp_path))
+    failures: list[str] = []
+
+    def name(version: int) -> None:
+        try:
+            aliases.set("tiny", f"name-{version}", AliasMove(version=str(version), by="test"))
+        except VersionNotFound as err:
+            failures.append(err.code)
+
+    def delete(version: int) -> None:
+        try:
+            retention.delete(ModelRef("tiny", version), by="test")
+        except VersionInUse as err:
+            failures.append(err.code)
+
+    rivals = [threading.Thread(target=rival, args=(version,)) for version in (2, 3, 4) for rival in (name, delete)]
+    for rival in rivals:
+        rival.start()
+    for rival in rivals:
+        rival.join()
+
+    model = ReleaseService(database, make_store(tmp_path)).catalog()["tiny"]
+    assert len(failures) == 3
+    assert set(model.aliases.values()) == set(model.versions)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ def test_write_commits(database: Database) -> None:
     assert count(database) == 1
 
 
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(database: Database) -> None:
+    with database.snapshot() as session:
+        before = session.execute(text("SELECT count(*) FROM parents")).scalar_one()
+        with database.write() as other:
+            other.execute(text("INSERT INTO parents VALUES (1)"))
+        meanwhile = session.execute(text("SELECT count(*) FROM parents")).scalar_one()
+
+    assert (before, meanwhile, count(database)) == (0, 0, 1)
+
+
 def test_write_rolls_back_whole_when_the_block_raises(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         write_and_fail(database, "INSERT INTO parents VALUES (1)")
