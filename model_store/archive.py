@@ -1,5 +1,6 @@
 """A TorchScript artifact as the zip file it is, opened with the distrust that an upload deserves."""
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,6 +13,11 @@ MIB = 2**20
 MOST_RECORDS = 65_536
 # A large traced model has a few hundred kB of code, a large vocabulary some MB of pickle.
 MOST_TEXT_BYTES = 32 * MIB
+MOST_DIRECTORY_BYTES = 16 * MIB
+# How a zip file ends: the directory's end record, and before it the one for large files with its locator.
+_END_MARK, _LARGE_END_MARK = b"PK\5\6", b"PK\6\6"
+_END_BYTES, _TAIL_BYTES = 22, 22 + 20 + 56
+_IN_LARGE_END = 0xFFFFFFFF
 _ENCRYPTED = 0x1
 # torch compresses code and its debug tables, and nothing else.
 _COMPRESSED_ENDINGS = (".py", ".debug_pkl")
@@ -25,6 +31,7 @@ class Archive:
     """
 
     def __init__(self, path: Path) -> None:
+        _check_directory(path)
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as err:
@@ -65,6 +72,22 @@ class Archive:
         if self._unread < 0:
             raise LimitExceeded(f"The archive's code and pickles are over {MOST_TEXT_BYTES // MIB} MiB, unpacked.")
         return data
+
+
+def _check_directory(path: Path) -> None:
+    """Look at how large the list of records says it is, before it is read into memory as a whole."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        tail = file.read()
+    if tail[-_END_BYTES:][:4] != _END_MARK:
+        raise _broken("it is no zip file, or was cut off")
+
+    sizes = [int.from_bytes(tail[-10:-6], "little")]
+    if tail[:4] == _LARGE_END_MARK and len(tail) == _TAIL_BYTES:
+        # Then the short record may say that the size is in the long one.
+        sizes = [size for size in sizes if size != _IN_LARGE_END] + [int.from_bytes(tail[40:48], "little")]
+    if max(sizes) > MOST_DIRECTORY_BYTES:
+        raise LimitExceeded(f"The archive's list of records is over {MOST_DIRECTORY_BYTES // MIB} MiB.")
 
 
 def _check_records(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:

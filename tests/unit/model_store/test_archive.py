@@ -8,7 +8,7 @@ import pytest
 from app.errors import LimitExceeded, UnloadableArtifact
 from model_store import archive as archive_module
 from model_store.archive import Archive
-from tests.factories.archives import write_archive
+from tests.factories.archives import Identity, saved, write_archive
 
 
 def test_records_are_read_by_their_names_under_the_root(tmp_path: Path) -> None:
@@ -66,6 +66,20 @@ def test_records_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(LimitExceeded, match="4 records; 3 is the limit"):
         Archive(path)
+
+
+def test_a_directory_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_hand = write_archive(tmp_path / "a.pt", {f"data/{number}": b"" for number in range(40)})
+    by_torch = tmp_path / "torch.pt"
+    by_torch.write_bytes(saved(Identity()))
+    for path in (by_hand, by_torch):
+        Archive(path)
+
+    monkeypatch.setattr(archive_module, "MOST_DIRECTORY_BYTES", 100)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    for path in (by_hand, by_torch):
+        with pytest.raises(LimitExceeded, match="list of records"):
+            Archive(path)
 
 
 def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
