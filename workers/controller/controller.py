@@ -141,9 +141,11 @@ class Controller:
             logger.error("a runner of %s cannot be started: %s", version.ref, reason)
 
     def _hear(self) -> None:
-        for runner in self._fleet.hear():
+        changed = self._fleet.hear()
+        if changed:
+            self._fleet.weigh()
+        for runner in changed:
             logger.info("the runner of %s is %s", runner.note.desired.ref, runner.state)
-            runner.weigh()
             if runner.state is RunnerState.READY:
                 LOAD_SECONDS.labels(*labels(runner.note.desired.ref)).observe(runner.loaded_s)
             if runner.state is RunnerState.FAILED:
@@ -160,8 +162,12 @@ class Controller:
             poller.register(runner.contact.socket, zmq.POLLIN)
         events = dict(poller.poll(int(self._patience_s() * 1000)))
         self._bell.silence()
-        for ended in self._fleet.reap({fd for fd in events if isinstance(fd, int)}):
+        gone = self._fleet.reap({fd for fd in events if isinstance(fd, int)})
+        for ended in gone:
             self._note_end(ended)
+        if gone:
+            # What the dead shared is counted to the living now.
+            self._fleet.weigh()
 
     def _patience_s(self) -> float:
         is_changing = any(runner.state is not RunnerState.READY for runner in self._fleet)

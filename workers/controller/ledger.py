@@ -12,15 +12,14 @@ from workers.controller.situation import Prospect, RunnerView
 from workers.controller.wishes import Wishes
 
 # What a runner of a tiny model holds alone; one that was never weighed is guessed by this and the size of its files.
-RUNNER_BYTES = 32 * 2**20
+RUNNER_BYTES = 20 * 2**20
 VERSIONS_KEPT = 4096
 
 
 @dataclass(kw_only=True)
 class Entry:
-    """One version. Times are unix seconds, 0 for never; bytes are what its runner was last seen to hold."""
+    """One version. Times are unix seconds, 0 for never; bytes are what its runner was last seen to hold alone."""
 
-    memory_bytes: int = 0
     private_bytes: int = 0
     ready_at: float = 0.0
     used_at: float = 0.0
@@ -45,7 +44,6 @@ class Ledger:
         for runner in runners:
             entry = self._entry(runner.version)
             if runner.state is RunnerState.READY:
-                entry.memory_bytes = runner.memory_bytes or entry.memory_bytes
                 entry.private_bytes = runner.private_bytes or entry.private_bytes
                 entry.ready_at = now
                 entry.used_at = max(entry.used_at, now - runner.idle_s)
@@ -63,12 +61,10 @@ class Ledger:
     def prospect(self, version: DesiredVersion, wishes: Wishes, *, may_start: bool) -> Prospect:
         """Return what is known of a version that could be started."""
         entry = self._entry(version)
-        guess_bytes = RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0)
         return Prospect(
             may_start=may_start,
             is_new=not entry.ready_at,
-            memory_bytes=entry.memory_bytes or guess_bytes,
-            private_bytes=entry.private_bytes or guess_bytes,
+            private_bytes=entry.private_bytes or RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0),
             unused_s=self._now() - entry.used_at if entry.used_at else float("inf"),
             waited_s=self._waited_s(entry, wishes.wanted_at.get(version.ref, 0.0)),
         )

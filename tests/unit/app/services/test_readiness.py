@@ -9,7 +9,7 @@ import pytest
 from app.db.migrate import upgrade
 from app.db.session import Database
 from app.errors import DatabaseUnavailable
-from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot
+from app.inference.directory import EMPTY_DIRECTORY, DirectorySnapshot, HeldBack
 from app.inference.messages import RunnerState
 from app.services.catalog import Catalog, CatalogModel
 from app.services.readiness import READY, PartState, ReadinessService, database_check, directory_check, models_check
@@ -81,6 +81,21 @@ def test_pinned_versions_must_run_too() -> None:
     catalog = {"digits": CatalogModel(name="digits", aliases={}, versions={1: make_facts(1), **pinned})}
 
     assert models_check(lambda: catalog, directory)().reason == "No runner is ready for digits/2, digits/3."
+
+
+def test_version_without_memory_is_no_reason_to_leave_the_load_balancer() -> None:
+    held_back = [HeldBack(name="digits", version=1, reason="No memory.")]
+    snapshot = DirectorySnapshot(published_at=time.time(), controller_pid=1, held_back=held_back)
+    check = models_check(lambda: catalog_with(1, default=1), lambda: snapshot)
+
+    assert check() == PartState(True, "Held back: digits/1.")
+
+
+def test_unloaded_version_is_no_reason_either() -> None:
+    unloaded = replace(make_facts(1), is_unloaded=True)
+    catalog: Catalog = {"digits": CatalogModel(name="digits", aliases={"default": 1}, versions={1: unloaded})}
+
+    assert models_check(lambda: catalog, directory)() == PartState(True, "Held back: digits/1.")
 
 
 def test_versions_that_celery_runs_need_no_runner() -> None:

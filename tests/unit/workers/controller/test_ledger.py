@@ -15,7 +15,7 @@ from workers.controller.wishes import Wishes
 VERSION = DesiredVersion(ref=ModelRef("digits", 1), digest="0" * 64)
 READY = RunnerView(version=VERSION, address="a", state=RunnerState.READY, memory_bytes=70, private_bytes=20, idle_s=3.0)
 PATIENCE_S = 30.0
-UNKNOWN = Prospect(memory_bytes=RUNNER_BYTES + 1000, private_bytes=RUNNER_BYTES + 1000)
+UNKNOWN = Prospect(private_bytes=RUNNER_BYTES + 1000)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_measured_memory_is_remembered_after_its_runner_is_gone(ledger: Ledger, 
 
     known = prospect(ledger)
 
-    assert (known.memory_bytes, known.private_bytes, known.unused_s, known.is_new) == (70, 20, 13.0, False)
+    assert (known.private_bytes, known.unused_s, known.is_new) == (20, 13.0, False)
 
 
 @pytest.mark.parametrize("state", [RunnerState.LOADING, RunnerState.DRAINING, RunnerState.FAILED])

@@ -35,7 +35,7 @@ READY_ONE = RunnerView(
     ready_s=100.0,
 )
 READY_TWO = replace(READY_ONE, version=TWO, address="b")
-STARTED = Prospect(memory_bytes=NEED_BYTES, private_bytes=NEED_BYTES)
+STARTED = Prospect(private_bytes=NEED_BYTES)
 # An alias moved from 1 to 2.
 MOVED = {ONE.ref: frozenset({TWO.ref})}
 
@@ -206,7 +206,7 @@ def test_what_lives_and_what_starts_stays_within_the_budget(
         wishes=Wishes(versions=tuple(wished), published=frozenset(each.ref for each in wished)),
         runners=[replace(runner, private_bytes=runner.memory_bytes // 2) for runner in crowd],
         limits=replace(LIMITS, budget_bytes=budget, load_slots=100),
-        prospect=lambda each: Prospect(memory_bytes=wished[each], private_bytes=wished[each], waited_s=1.0),
+        prospect=lambda each: Prospect(private_bytes=wished[each], waited_s=1.0),
     )
 
     outcome = plan(situation)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
-from workers.controller.situation import Limits, Prospect, RunnerView, Situation
+from workers.controller.situation import SHARED_BYTES, Limits, Prospect, RunnerView, Situation
 from workers.controller.wishes import Wishes
 
 OLD, NEW = (DesiredVersion(ref=ModelRef("digits", number), digest=f"{number:064x}") for number in (1, 2))
@@ -17,7 +17,7 @@ LIMITS = Limits(load_slots=1, idle_s=1.0, silence_s=1.0, drain_s=1.0, load_s=1.0
 def situation(*runners: RunnerView, is_new: bool = True) -> Situation:
     """Return one in which an alias moved from OLD to NEW."""
     wishes = Wishes(versions=(NEW,), stand_ins={OLD.ref: frozenset({NEW.ref})})
-    prospect = Prospect(is_new=is_new, memory_bytes=50, private_bytes=50)
+    prospect = Prospect(is_new=is_new, private_bytes=50)
     return Situation(wishes=wishes, runners=runners, limits=LIMITS, prospect=lambda _: prospect)
 
 
@@ -43,7 +43,7 @@ def test_runner_of_other_bytes_stands_in_for_its_reissue() -> None:
 
 
 def test_runner_that_loads_is_counted_with_what_it_will_need() -> None:
-    scene = situation()
+    scene = situation(READY_OLD)
 
     assert scene.held_bytes(READY_OLD) == 7
     assert scene.held_bytes(replace(READY_OLD, memory_bytes=0)) == 50
@@ -55,12 +55,11 @@ def test_what_runners_share_stays_with_the_others() -> None:
     # Three runners share 120 with the forkserver, and have 10 each for themselves.
     crowd = [replace(READY_OLD, address=f"{number}", memory_bytes=40, private_bytes=10) for number in range(3)]
     pair = [replace(runner, memory_bytes=50) for runner in crowd[:2]]
-    known = Prospect(memory_bytes=40, private_bytes=10)
+    known = Prospect(private_bytes=10)
 
     of_three = Situation(wishes=Wishes(), runners=crowd, limits=LIMITS, prospect=lambda _: known)
     of_two = replace(of_three, runners=pair)
-    of_none = replace(of_three, runners=[])
 
     assert of_three.freed_bytes(crowd[0]) == 3 * 40 - 2 * 50
     assert of_two.need_bytes(NEW) == 3 * 40 - 2 * 50
-    assert of_none.need_bytes(NEW) == 40
+    assert replace(of_three, runners=[]).need_bytes(NEW) == 10 + SHARED_BYTES // 2
