@@ -13,8 +13,8 @@
     │   └── InsufficientScope · ModelNotAllowed
     ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound
     │   └── AliasNotFound · RouteNotFound · AssignmentNotFound
-    ├── ConflictError         VersionExists · VersionInUse · AliasInUse · AliasMoved · ClientExists · WrongTask · HeavyModel
-    │   └── LoadFailed · JobRunning
+    ├── ConflictError         VersionExists · VersionInUse · AliasInUse · AliasMoved · ClientExists · WrongTask
+    │   └── HeavyModel · LoadFailed · JobRunning
     ├── UnavailableError      try again: carries retry_after_s
     │   ├── QueueFull · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
     │   └── DatabaseUnavailable · RedisUnavailable
