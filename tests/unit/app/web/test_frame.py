@@ -1,6 +1,8 @@
 """What every request passes, in what order."""
 
 from collections.abc import Iterator
+from inspect import iscoroutinefunction
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,16 @@ def test_the_address_is_what_the_trusted_proxies_saw(tmp_path: Path, trusted: in
 
 def test_types_are_not_guessed(client: FlaskClient) -> None:
     assert client.get("/docs").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_views_and_hooks_are_plain_functions(worker: WebWorker) -> None:
+    app = worker.app
+    hooks = [
+        *app.before_request_funcs.values(),
+        *app.after_request_funcs.values(),
+        *app.teardown_request_funcs.values(),
+    ]
+
+    functions = [*app.view_functions.values(), *chain.from_iterable(hooks)]
+    assert len(functions) > 20
+    assert [function for function in functions if iscoroutinefunction(function)] == []
