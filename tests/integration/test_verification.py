@@ -1,7 +1,6 @@
 """Hostile artifacts in the limited process: each is stopped, by which limit and in which step is said."""
 
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ def test_a_loop_ends_by_the_clock(tmp_path: Path, module: nn.Module) -> None:
 
 def test_a_loop_ends_by_the_processor_time_it_takes(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded, match=r"processor time \(VERIFICATION_CPU_S raises it\); .* while replaying"):
-        verify_isolated(stage_good(tmp_path, LoopsForever()), limits=replace(LIMITS, cpu_s=0.1))
+        verify_isolated(stage_good(tmp_path, LoopsForever()), limits=replace(LIMITS, cpu_s=1.0))
 
 
 @pytest.mark.parametrize("module", [EatsMemory(), AnswersTooMuch()])
@@ -76,12 +75,11 @@ def test_a_crash_names_the_step(tmp_path: Path) -> None:
 
 
 def test_code_is_read_before_anything_is_started(tmp_path: Path) -> None:
-    started = time.perf_counter()
+    steps: list[str] = []
     with pytest.raises(ForbiddenCode, match="'save'"):
-        verify_isolated(stage(tmp_path, SavesInLoad()), limits=LIMITS)
+        verify_isolated(stage(tmp_path, SavesInLoad()), limits=LIMITS, report=steps.append)
 
-    assert time.perf_counter() - started < 1.0, "a process was started for it"
-    assert not Path("written").exists()
+    assert steps == ["reading the code"]
 
 
 def test_rows_that_disturb_each_other_take_the_batches_away(tmp_path: Path) -> None:
