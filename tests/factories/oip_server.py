@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from app.services.clients import ClientService
 from model_store.model_ref import ModelRef
@@ -62,6 +63,12 @@ class OipServer:
         wait_until(lambda: _is_ready(self.url), timeout_s=START_S)
         self.token = _token(self.url, self.stage)
 
+    def processes(self) -> list[psutil.Process]:
+        """Return gunicorn, the controller, and all processes below them."""
+        assert self.process is not None
+        roots = [psutil.Process(pid) for pid in (self.process.pid, self.stage.controller_pid)]
+        return [*roots, *(child for root in roots for child in root.children(recursive=True))]
+
     def stop(self) -> None:
         """End gunicorn; the stage ends the rest."""
         if self.process is not None:
@@ -70,12 +77,14 @@ class OipServer:
 
 
 @contextmanager
-def running_oip_server(**changes: Any) -> Iterator[OipServer]:
-    """Run a server with every model of tests.factories.oip_models for the length of the block."""
+def running_oip_server(
+    drafts: Callable[[Path], list[VersionDraft]] = oip_drafts, **changes: Any
+) -> Iterator[OipServer]:
+    """Run a server with models, by default all of tests.factories.oip_models, for the length of the block."""
     options = {"limit_inference": "1000000/second", "limit_management": "1000000/second", "web_workers": WEB_WORKERS}
     with controller_stage(**{**options, **changes}) as stage:
         server = OipServer(stage=stage)
-        server.versions = {draft.name: server.publish(draft) for draft in oip_drafts(server.folder)}
+        server.versions = {draft.name: server.publish(draft) for draft in drafts(server.folder)}
         try:
             server.start()
             yield server

@@ -7,16 +7,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.load.alias_switch import alias_switch_tables
 from tests.load.digits import digits_tables
+from tests.load.hot_loading import hot_loading_tables
 from tests.load.http_load import generators
 from tests.load.images import IMAGES_MODEL, images_tables
 from tests.load.machine import machine_facts
+from tests.load.many_models import many_models_tables
 from tests.load.measure import Plan
 from tests.load.memory import memory_table
 from tests.load.report import Table, document
 from tests.load.stack import ROOT, Stack, running_stack
+from tests.load.tensors import tensors_tables
 
-SUITES = ("digits", "images")
+SUITES = ("digits", "images", "tensors", "hot-loading", "alias-switch", "many-models")
+
+TENSOR_SUITES = {"tensors": tensors_tables, "hot-loading": hot_loading_tables, "alias-switch": alias_switch_tables}
 
 
 def main() -> None:
@@ -27,6 +33,8 @@ def main() -> None:
         _say("starting a stack on an empty folder")
         with running_stack(Path(folder)) as stack:
             tables = _measure(stack, options.suites or SUITES, plan)
+    if "many-models" in (options.suites or SUITES):
+        tables += many_models_tables(plan, _say)
 
     sys.stdout.write("".join(f"\n{table}\n" for table in tables))
     if options.out:
@@ -45,6 +53,9 @@ def _measure(stack: Stack, suites: Sequence[str], plan: Plan) -> list[Table]:
         stack.wait_for_model(IMAGES_MODEL)
         tables += images_tables(stack, generators()[0], plan, _say)
         tables.append(memory_table(stack.facts(), moment=f"of the stack with {IMAGES_MODEL}, after load"))
+    for name, measure_suite in TENSOR_SUITES.items():
+        if name in suites:
+            tables += measure_suite(stack, generators()[0], plan, _say)
     return tables
 
 

@@ -32,9 +32,9 @@ def document(tables: Iterable[Table], *, command: str, facts: dict[str, str]) ->
     opening = [
         "# Benchmarks",
         "",
-        f"Written by `{command}`, which starts a stack of its own on an empty folder, imports resnet18 with",
-        "random weights, and measures over HTTP with the load generator on the same machine. Nothing here is a",
-        "test: the figures move with the machine.",
+        f"Written by `{command}`, which starts a stack of its own on an empty folder, publishes models with random",
+        "weights, and measures over HTTP with the load generator on the same machine. Nothing here is a test: the",
+        "figures move with the machine.",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
     ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -50,20 +51,29 @@ class Stack:
         self.flask("models", "publish", str(artifact), "--manifest", str(manifest), "--name", name)
         self.wait_for_model(name)
 
-    def wait_for_model(self, name: str, *, limit_s: float = 120) -> None:
-        """Wait until version 1 of the model has a READY runner.
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Make a call as the admin.
 
-        :raises TimeoutError: when it has none in time.
+        :raises httpx.HTTPStatusError: when it fails.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **options).raise_for_status()
+
+    def wait_for_model(self, name: str, *, version: int = 1, is_ready: bool = True, limit_s: float = 120) -> None:
+        """Wait until a version has a READY runner, or, with `is_ready` false, no runner at all.
+
+        :raises TimeoutError: when that is not so in time.
         """
         headers = {"Authorization": f"Bearer {self.token}"}
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            answer = httpx.get(f"{self.url}/api/v1/models/{name}/versions/1", headers=headers)
-            if answer.is_success and any(runner["state"] == "READY" for runner in answer.json()["runners"]):
+            answer = httpx.get(f"{self.url}/api/v1/models/{name}/versions/{version}", headers=headers)
+            states = [runner["state"] for runner in answer.json()["runners"]] if answer.is_success else None
+            if states is not None and ("READY" in states if is_ready else not states):
                 return
             time.sleep(POLL_S)
 
-        raise TimeoutError(f"{name}/1 was not READY within {limit_s:g} s; the last answer was {answer.text}")
+        raise TimeoutError(f"{name}/{version} was not as awaited within {limit_s:g} s; the last answer: {answer.text}")
 
 
 @contextmanager

@@ -36,9 +36,9 @@ def test_no_route_breaks(own_server: OipServer) -> None:
         "examples,coverage,fuzzing",
     ]
     quiet = ["--no-color", "--suppress-health-check", "all", "--warnings", "off", "--continue-on-failure"]
+    caller = ["--header", f"Authorization: Bearer {own_server.token}", "--request-timeout", "30"]
     ended = subprocess.run(
-        [str(schemathesis), "run", f"{own_server.url}/openapi.json", *options, *quiet]
-        + ["--header", f"Authorization: Bearer {own_server.token}", "--request-timeout", "30"],
+        [str(schemathesis), "run", f"{own_server.url}/openapi.json", *options, *quiet, *caller],
         check=False,
         capture_output=True,
         text=True,
