@@ -24,6 +24,8 @@ MAX_DEPTH = 100
 # Numbers are decoded in pieces of so many bytes: a decoder holds the interpreter, and Python's numbers take ten times
 # the room of an array's.
 PIECE_BYTES = 2**18
+# Most texts in one tensor: as Python has them, each takes over a hundred bytes, however short it is.
+MAX_TEXTS = 2**20
 BINARY_ONLY = frozenset({"FP16", "BF16"})
 _LENGTH = struct.Struct("<I")
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - {ord("["), ord("]")})
@@ -192,6 +194,10 @@ def _out_of_range(name: str, datatype: str, index: int) -> InvalidTensor:
 
 
 def _strings(name: str, data: bytes) -> list[bytes]:
+    # Each text has two quotes that no backslash escapes; counting them costs less than the texts would.
+    if data.count(b'"') - data.count(b'\\"') > 2 * MAX_TEXTS:
+        raise _too_many(name)
+
     try:
         strings = _decode_strings(data)
     except msgspec.ValidationError:
@@ -203,6 +209,9 @@ def _strings(name: str, data: bytes) -> list[bytes]:
 
 def _leaves(name: str, data: bytes) -> list[str]:
     """Return the strings of nested lists."""
+    if data.count(b"[") > MAX_TEXTS:
+        raise _too_many(name)
+
     try:
         values = msgspec.json.decode(data)
     except _DECODE_ERRORS as err:
@@ -229,9 +238,15 @@ def _split(name: str, data: memoryview) -> list[bytes]:
         stop = start + _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
         if stop > end:
             raise _cut_off(name, len(elements))
+        if len(elements) == MAX_TEXTS:
+            raise _too_many(name)
         elements.append(bytes(data[start + _LENGTH.size : stop]))
         start = stop
     return elements
+
+
+def _too_many(name: str) -> InvalidTensor:
+    return InvalidTensor(f"Tensor {shown(name)} holds more than {MAX_TEXTS} texts or lists of them; send them in several requests.")
 
 
 def _cut_off(name: str, index: int) -> InvalidTensor:

@@ -133,6 +133,20 @@ def test_binary_bytes_that_end_early_are_refused(cut: int) -> None:
         from_binary("x", "BYTES", memoryview(data[:-cut]))
 
 
+def test_texts_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensor_elements, "MAX_TEXTS", 3)
+    texts = [b'"', b"\\", b""]
+
+    assert from_json("x", "BYTES", json.dumps([text.decode() for text in texts]).encode()) == texts
+    assert from_binary("x", "BYTES", memoryview(to_binary("BYTES", texts))) == texts
+    with pytest.raises(InvalidTensor, match="'x' holds more than 3 texts"):
+        read("BYTES", '["a", "b", "c", "d"]')
+    with pytest.raises(InvalidTensor, match="'x' holds more than 3 texts"):
+        read("BYTES", '[[], [], [], ["a"]]')
+    with pytest.raises(InvalidTensor, match="'x' holds more than 3 texts"):
+        from_binary("x", "BYTES", memoryview(to_binary("BYTES", [*texts, b""])))
+
+
 def test_bf16_is_the_upper_half_of_a_float_cut_off() -> None:
     values = np.array([1.0, -2.5, np.pi, 1.999, np.inf, np.nan], np.float32)
 
