@@ -57,7 +57,7 @@ def label_of(model: LoadedModel, data: bytes) -> str:
     """Send one file the whole way a runner sends it."""
     pipeline = make_pipeline(model.manifest, Limits())
     row = pipeline.prepare(data, pipeline.read_parameters({"top_k": 1}))
-    answers = pipeline.encode([row], model.forward([tensor.unsqueeze(0) for tensor in row.inputs]))
+    answers = pipeline.encode([row], model.forward(row.inputs))
     assert isinstance(answers[0], bytes)
     return decode_answer(answers[0]).labels[0].label
 
