@@ -2,6 +2,7 @@
 
 import errno
 import os
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_existing_file_is_not_touched(tmp_path: Path) -> None:
 
 def test_full_disk_is_told_from_the_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # A device of Linux that is always full.
-    monkeypatch.setattr("app.infra.disk.FileIO", lambda _path, _mode: open("/dev/full", "wb", buffering=0))
+    monkeypatch.setattr("app.infra.disk.FileIO", lambda _path, _mode: FileIO("/dev/full", "wb"))
     file = NewFile(tmp_path / "file")
 
     with pytest.raises(DiskFull):

@@ -33,11 +33,14 @@ def test_upload_stays_and_is_nobody_elses(quarantine: Quarantine) -> None:
 
 @pytest.mark.parametrize("error", [UnreadableBody("broken"), KeyboardInterrupt()])
 def test_broken_upload_leaves_nothing(quarantine: Quarantine, error: BaseException) -> None:
-    with pytest.raises(type(error)), quarantine.receiving("one") as folder:
-        (folder / "assets").mkdir()
-        (folder / "assets" / "half").write_bytes(b"half")
-        raise error
+    def receive() -> None:
+        with quarantine.receiving("one") as folder:
+            (folder / "assets").mkdir()
+            (folder / "assets" / "half").write_bytes(b"half")
+            raise error
 
+    with pytest.raises(type(error)):
+        receive()
     assert list(quarantine.root.iterdir()) == []
 
 
