@@ -20,6 +20,7 @@ from tritonclient.utils import InferenceServerException
 
 Outcome = dict[str, Any]
 Call = Callable[[], Any]
+ROW = np.array([[1, 2, 3, 4]], np.float32)
 
 
 def methods(client: Any) -> dict[str, Call]:
@@ -71,23 +72,30 @@ async def becomes_ready(client: Any, model: str) -> bool:
     return False
 
 
-def inferences(client: Any, http: ModuleType) -> dict[str, Call]:
-    """Return a call of infer per form of input, output and option."""
+class Parts:
+    """Makes inputs and outputs of one of the two clients."""
 
-    def tensor(name: str, datatype: str, values: np.ndarray, *, binary: bool = True) -> Any:
-        made = http.InferInput(name, list(values.shape), datatype)
+    def __init__(self, http: ModuleType) -> None:
+        self.output = http.InferRequestedOutput
+        self._input = http.InferInput
+
+    def tensor(self, name: str, datatype: str, values: np.ndarray, *, binary: bool = True) -> Any:
+        """Return an input that holds the values."""
+        made = self._input(name, list(values.shape), datatype)
         made.set_data_from_numpy(values, binary_data=binary)
         return made
 
-    def output(name: str, **options: Any) -> Any:
-        return http.InferRequestedOutput(name, **options)
 
-    row = np.array([[1, 2, 3, 4]], np.float32)
-    texts = np.array([b"", b"nul\x00inside", "é€😀".encode(), b"x" * 2**20], object)
-    left, right = np.array([[1.5], [2.5]], np.float32), np.array([[1, 2, 3], [4, 5, 6]], np.int64)
-    x, x_json = tensor("x", "FP32", row), tensor("x", "FP32", row, binary=False)
-    many = tensor("x", "FP32", np.repeat(row, 8, axis=0))
-    in_json = output("scores", binary_data=False)
+def inferences_of_numbers(client: Any, make: Parts) -> dict[str, Call]:
+    """Return a call of infer per form of input, output and option."""
+    x, x_json = make.tensor("x", "FP32", ROW), make.tensor("x", "FP32", ROW, binary=False)
+    many = make.tensor("x", "FP32", np.repeat(ROW, 8, axis=0))
+    in_json = make.output("scores", binary_data=False)
+    classes = make.output("scores", class_count=2)
+    classes_in_json = make.output("scores", binary_data=False, class_count=9)
+    gzip = {"request_compression_algorithm": "gzip", "response_compression_algorithm": "gzip"}
+    deflate = {"request_compression_algorithm": "deflate", "response_compression_algorithm": "deflate"}
+    options = {"priority": 2, "timeout": 20_000_000, "parameters": {"mine": 1.5}}
     return {
         "binary both ways": lambda: client.infer("sums", [x]),
         "binary to JSON": lambda: client.infer("sums", [x], outputs=[in_json]),
@@ -96,37 +104,42 @@ def inferences(client: Any, http: ModuleType) -> dict[str, Call]:
         "many rows": lambda: client.infer("sums", [many]),
         "version": lambda: client.infer("sums", [x], model_version="1"),
         "id": lambda: client.infer("sums", [x], request_id="one/2 three"),
-        "options": lambda: client.infer("sums", [x], priority=2, timeout=20_000_000, parameters={"mine": 1.5}),
-        "classes": lambda: client.infer("sums", [x], outputs=[output("scores", class_count=2)]),
-        "classes in JSON": lambda: client.infer(
-            "sums", [many], outputs=[output("scores", binary_data=False, class_count=9)]
-        ),
-        "mixed": lambda: client.infer(
-            "pair",
-            [tensor("left", "FP32", left), tensor("right", "INT64", right, binary=False)],
-            outputs=[output("turned"), output("doubled", binary_data=False)],
-        ),
-        "zero size": lambda: client.infer(
-            "pair", [tensor("left", "FP32", left[:, :0]), tensor("right", "INT64", right[:, :0])]
-        ),
-        "texts": lambda: client.infer("echo", [tensor("text", "BYTES", texts)]),
+        "options": lambda: client.infer("sums", [x], **options),
+        "classes": lambda: client.infer("sums", [x], outputs=[classes]),
+        "classes in JSON": lambda: client.infer("sums", [many], outputs=[classes_in_json]),
+        "gzip": lambda: client.infer("sums", [many], **gzip),
+        "deflate": lambda: client.infer("sums", [many], **deflate),
+    }
+
+
+def inferences_of_others(client: Any, make: Parts) -> dict[str, Call]:
+    """Return calls with two inputs, none, texts and every datatype."""
+    left, right = np.array([[1.5], [2.5]], np.float32), np.array([[1, 2, 3], [4, 5, 6]], np.int64)
+    mixed = [make.tensor("left", "FP32", left), make.tensor("right", "INT64", right, binary=False)]
+    none = [make.tensor("left", "FP32", left[:, :0]), make.tensor("right", "INT64", right[:, :0])]
+    two_forms = [make.output("turned"), make.output("doubled", binary_data=False)]
+    texts = np.array([b"", b"nul\x00inside", "é€😀".encode(), b"x" * 2**20], object)
+    texts_in_json = [make.output(name, binary_data=False) for name in ("same", "length")]
+    return {
+        "mixed": lambda: client.infer("pair", mixed, outputs=two_forms),
+        "zero size": lambda: client.infer("pair", none),
+        "texts": lambda: client.infer("echo", [make.tensor("text", "BYTES", texts)]),
         "texts in JSON": lambda: client.infer(
-            "echo",
-            [tensor("text", "BYTES", texts, binary=False)],
-            outputs=[output("same", binary_data=False), output("length", binary_data=False)],
+            "echo", [make.tensor("text", "BYTES", texts, binary=False)], outputs=texts_in_json
         ),
-        "every datatype": lambda: client.infer("everything", everything(tensor)),
-        "gzip": lambda: client.infer(
-            "sums", [many], request_compression_algorithm="gzip", response_compression_algorithm="gzip"
-        ),
-        "deflate": lambda: client.infer(
-            "sums", [many], request_compression_algorithm="deflate", response_compression_algorithm="deflate"
-        ),
+        "every datatype": lambda: client.infer("everything", everything(make.tensor)),
+    }
+
+
+def inferences_that_fail(client: Any, make: Parts) -> dict[str, Call]:
+    """Return calls that the server has to refuse."""
+    x = make.tensor("x", "FP32", ROW)
+    return {
         "unknown model": lambda: client.infer("nothing", [x]),
         "unknown version": lambda: client.infer("sums", [x], model_version="77"),
-        "unknown output": lambda: client.infer("sums", [x], outputs=[output("missing")]),
-        "wrong shape": lambda: client.infer("sums", [tensor("x", "FP32", row[:, :3])]),
-        "failing model": lambda: client.infer("fails", [tensor("x", "FP32", -row[:, :2])]),
+        "unknown output": lambda: client.infer("sums", [x], outputs=[make.output("missing")]),
+        "wrong shape": lambda: client.infer("sums", [make.tensor("x", "FP32", ROW[:, :3])]),
+        "failing model": lambda: client.infer("fails", [make.tensor("x", "FP32", -ROW[:, :2])]),
     }
 
 
@@ -180,7 +193,10 @@ async def main(kind: str, address: str, token: str) -> dict[str, Outcome]:
     client = http.InferenceServerClient(address)
     client.register_plugin(Bearer(token))
     # One order for all: loading and unloading depend on what came before.
-    outcomes = {name: await outcome(call) for name, call in {**methods(client), **inferences(client, http)}.items()}
+    calls = methods(client)
+    for more in (inferences_of_numbers, inferences_of_others, inferences_that_fail):
+        calls |= more(client, Parts(http))
+    outcomes = {name: await outcome(call) for name, call in calls.items()}
     if kind == "sync":
         outcomes["async_infer"] = await outcome(lambda: async_infer(client, http))
     closing = client.close()
@@ -191,9 +207,7 @@ async def main(kind: str, address: str, token: str) -> dict[str, Outcome]:
 
 def async_infer(client: Any, http: ModuleType) -> Any:
     """Infer on a greenlet of the sync client."""
-    made = http.InferInput("x", [1, 4], "FP32")
-    made.set_data_from_numpy(np.array([[1, 2, 3, 4]], np.float32))
-    return client.async_infer("sums", [made]).get_result()
+    return client.async_infer("sums", [Parts(http).tensor("x", "FP32", ROW)]).get_result()
 
 
 class Bearer(tritonclient.http.InferenceServerClientPlugin):
