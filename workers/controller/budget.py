@@ -47,10 +47,11 @@ class Allotment:
     """Larger than the whole budget: they fail, whatever else runs."""
 
 
-def allot(tenants: Sequence[Tenant], budget_bytes: int) -> Allotment:
+def allot(tenants: Sequence[Tenant], budget_bytes: int, *, residue_bytes: int = 0) -> Allotment:
     """Divide the budget; 0 is without a limit.
 
-    What starts, together with what is neither evicted nor about to be, fits into the budget.
+    What starts, together with what is neither evicted nor about to be, fits into the budget. `residue_bytes` is what
+    the tenants will be counted with besides once those that leave already, who are no tenants, are gone.
     """
     running = [tenant for tenant in tenants if tenant.address]
     missing = [tenant for tenant in tenants if not tenant.address]
@@ -60,9 +61,10 @@ def allot(tenants: Sequence[Tenant], budget_bytes: int) -> Allotment:
     fitting = [tenant for tenant in missing if tenant.need_bytes <= budget_bytes]
     urgent = sorted((tenant for tenant in fitting if _is_urgent(tenant)), key=_urgency)
     others = sorted((tenant for tenant in fitting if not _is_urgent(tenant)), key=lambda tenant: tenant.unused_s)
-    coming, blocked = _admit(urgent, budget_bytes - _held(tenant for tenant in running if tenant.is_fixed))
-    evicted = _evict(running, budget_bytes - _needed(coming), budget_bytes)
-    kept_bytes = _held(running) - _needed(evicted)
+    room_bytes = budget_bytes - residue_bytes
+    coming, blocked = _admit(urgent, room_bytes - _held(tenant for tenant in running if tenant.is_fixed))
+    evicted = _evict(running, room_bytes - _needed(coming), budget_bytes)
+    kept_bytes = _held(running) - _needed(evicted) + residue_bytes
     filling, waiting = _admit(others, int(budget_bytes * FILL) - kept_bytes - _needed(coming))
     return Allotment(
         start=[tenant.version for tenant in (*coming, *filling)],

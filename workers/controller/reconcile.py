@@ -36,7 +36,11 @@ def plan(situation: Situation) -> Plan:
     gone = {runner.address for runner in leaving}
     staying = [runner for runner in situation.runners if runner.state in SERVING and runner.address not in gone]
     tenants = [_tenant(runner, situation) for runner in staying]
-    allotment = allot([*tenants, *_missing(situation)], situation.limits.budget_bytes)
+    allotment = allot(
+        [*tenants, *_missing(situation)],
+        situation.limits.budget_bytes,
+        residue_bytes=situation.residue_bytes(len(staying)),
+    )
     return Plan(
         start=_startable(allotment.start, situation),
         drain=[*(runner.address for runner in leaving), *allotment.evict],

@@ -133,6 +133,13 @@ class Situation:
 
         return runner.private_bytes + (runner.memory_bytes - runner.private_bytes) // len(self.runners)
 
+    def residue_bytes(self, staying: int) -> int:
+        """Return how much more so many of the runners are counted with once the others are gone.
+
+        Of N runners each is counted with S / (N + 1) of what all share, of the M that stay with S / (M + 1) each.
+        """
+        return self._share_bytes * staying * (len(self.runners) - staying) // (staying + 1)
+
     def need_bytes(self, version: DesiredVersion) -> int:
         """Return how much more all runners will hold together with one of this version: `freed_bytes` backwards."""
         return self.prospect(version).private_bytes + self._share_bytes // (len(self.runners) + 2)

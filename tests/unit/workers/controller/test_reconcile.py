@@ -156,6 +156,25 @@ def test_waited_for_version_evicts_the_least_recently_used_and_starts_when_it_is
     assert (third.drain, third.start, third.held_back) == ([], [THREE], {ONE: NO_ROOM})
 
 
+def test_what_the_dying_shared_is_no_room_for_others() -> None:
+    # Three that share 160: each is counted with 40 of it, and its own 10. Without one of them it is 53 each.
+    runner = replace(READY_ONE, memory_bytes=50, idle_s=5.0)
+    dying = replace(runner, state=RunnerState.DRAINING)
+    crowd = [replace(runner, version=TWO, address="b"), replace(runner, version=OTHER, address="c"), dying]
+    needs = {THREE: 25}
+    situation = Situation(
+        wishes=Wishes(versions=(ONE, TWO, OTHER, THREE), published=ALL),
+        runners=crowd,
+        limits=replace(LIMITS, budget_bytes=180),
+        prospect=lambda each: Prospect(private_bytes=needs.get(each, 10), waited_s=1.0 if each in needs else None),
+    )
+
+    outcome = plan(situation)
+
+    # ONE gave way to THREE: it must not come back into what is left until it is gone.
+    assert (outcome.start, outcome.drain, outcome.held_back) == ([], [], {ONE: NO_ROOM})
+
+
 def test_named_version_starts_only_while_there_is_room() -> None:
     outcome = make_plan([ONE, TWO, THREE], replace(READY_ONE, idle_s=50.0), room=2)
 
