@@ -15,6 +15,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from app.errors import GalleyError, InvalidFields, UnavailableError
+from app.infra.off_hub import off_hub
 from app.services.scopes import Scope
 from app.web.error_handlers import answer_http_exception, is_told, status_of
 from app.web.problems import PROBLEM_JSON
@@ -33,6 +34,7 @@ Every answer carries `X-Request-ID`: the caller's, if it sent a sane one. Limite
 """
 
 SECURITY_SCHEME = "oauth2"
+LARGE_BODY_BYTES = 16 * 1024
 SCOPE_MEANINGS = {
     Scope.INFER: "Call models.",
     Scope.MODELS_READ: "Read models, versions and what runs them.",
@@ -73,6 +75,14 @@ class StrictJsonParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's parameters
         """Read the body; `missing` when there is none, or its type is another."""
         return req.get_json() if req.is_json and req.get_data() else missing
+
+    def _process_location_data(self, location_data: Any, schema: Schema, req: Request, *rest: Any) -> Any:
+        """Check large bodies in a thread: a thousand outcomes hold a hub for 18 ms, and hostile ones for longer."""
+        process = super()._process_location_data
+        if location_data is missing or not req.is_json or len(req.get_data()) < LARGE_BODY_BYTES:
+            return process(location_data, schema, req, *rest)
+
+        return off_hub(process, location_data, schema, req, *rest)
 
 
 class GalleyBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from itertools import chain, islice
 from math import ceil
 from typing import Any
 
@@ -77,6 +78,9 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
     413: (BodyTooLarge.code, "The form has too many parts or too large fields."),
     415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
 }
+
+MOST_TOLD = 100
+"""How many faults of one body are told: a hostile one has as many as it has members."""
 
 INTERNAL_DETAIL = "Something went wrong inside the server; the request id finds it in the log."
 
@@ -157,9 +161,9 @@ def _framework_problem(error: HTTPException) -> Problem:
 def _flatten(messages: Mapping[str, Any]) -> dict[str, list[str]]:
     """Turn webargs' `{location: {field: {index: [...]}}}` into `{"field.index": [...]}`."""
     flat: dict[str, list[str]] = {}
-    for fields in messages.values():
-        for path, problems in _leaves(fields):
-            flat.setdefault(path or "body", []).extend(problems)
+    leaves = chain.from_iterable(map(_leaves, messages.values()))
+    for path, problems in islice(leaves, MOST_TOLD):
+        flat.setdefault(path or "body", []).extend(problems)
     return flat
 
 

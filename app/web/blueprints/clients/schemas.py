@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from app.services.clients import LONGEST_DESCRIPTION, MOST_GLOBS
 from app.services.scopes import Scope
+from app.web.fields import ShortList
 from app.web.schemas import described
 
 CLIENT_EXAMPLE: Final = {
@@ -31,17 +32,19 @@ class NewClientSchema(Schema):
     description = fields.String(
         load_default="", metadata=described("Who it is, for people.", maxLength=LONGEST_DESCRIPTION)
     )
-    scopes = fields.List(
+    scopes = ShortList(
         fields.String(metadata={"enum": [scope.value for scope in Scope]}),
+        most=len(Scope),
         required=True,
-        metadata=described("What its tokens may be used for.", minItems=1),
+        metadata=described("What its tokens may be used for."),
     )
-    models = fields.List(
+    models = ShortList(
         fields.String(),
+        most=MOST_GLOBS,
         data_key="models",
         attribute="model_globs",
         load_default=["*"],
-        metadata=described("The models it may use: names, or globs with * ? [abc].", minItems=1, maxItems=MOST_GLOBS),
+        metadata=described("The models it may use: names, or globs with * ? [abc]."),
     )
 
 

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.services.allocation import LONGEST_SUBJECT
 from app.services.outcomes import LARGEST_VALUE
+from app.web.fields import ShortList
 from app.web.schemas import described
 
 MOST_OUTCOMES: Final = 1000
@@ -66,9 +67,9 @@ class OutcomeSchema(_OutcomeFields):
 class OutcomesSchema(_OutcomeFields):
     """One outcome, or a list of them as `outcomes`."""
 
-    outcomes = fields.List(
+    outcomes = ShortList(
         fields.Nested(OutcomeSchema),
-        validate=validate.Length(1, MOST_OUTCOMES),
+        most=MOST_OUTCOMES,
         metadata=described(
             f"Instead of the other fields: up to {MOST_OUTCOMES} outcomes, recorded whole or not at all."
         ),

@@ -8,6 +8,7 @@ from app.services.allocation import BUCKETS, LONGEST_SUBJECT
 from app.services.route_draft import LARGEST_WEIGHT, LONGEST_SALT, MOST_OVERRIDES, MOST_VARIANTS
 from app.services.route_table import Why
 from app.web.blueprints.models.version_field import VersionField
+from app.web.fields import Number, ShortList
 from app.web.schemas import described
 
 _ROUTE: Final = {
@@ -44,7 +45,7 @@ class VariantSchema(Schema):
 
     name = fields.String(required=True, metadata=described("1 to 64 of A-Z a-z 0-9 . _ - ; stands in X-Variant."))
     version = VersionField(required=True, metadata=described("Number of the version that answers, or an alias."))
-    weight = fields.Float(
+    weight = Number(
         required=True,
         allow_nan=True,
         metadata=described("Relative to the others' sum; 0 for nobody.", minimum=0, maximum=LARGEST_WEIGHT),
@@ -62,9 +63,7 @@ class OverrideSchema(Schema):
 class RouteDraftSchema(Schema):
     """How a model's traffic is to split."""
 
-    variants = fields.List(
-        fields.Nested(VariantSchema), required=True, metadata=described("", minItems=1, maxItems=MOST_VARIANTS)
-    )
+    variants = ShortList(fields.Nested(VariantSchema), most=MOST_VARIANTS, required=True)
     sticky_by = fields.String(
         load_default="subject",
         validate=validate.OneOf(["subject"]),
@@ -79,9 +78,7 @@ class RouteDraftSchema(Schema):
             maxLength=LONGEST_SALT,
         ),
     )
-    overrides = fields.List(
-        fields.Nested(OverrideSchema), load_default=list, metadata=described("", maxItems=MOST_OVERRIDES)
-    )
+    overrides = ShortList(fields.Nested(OverrideSchema), most=MOST_OVERRIDES, least=0, load_default=list)
 
 
 class RouteSchema(RouteDraftSchema):

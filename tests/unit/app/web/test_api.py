@@ -1,12 +1,16 @@
-"""What views say of their errors in the OpenAPI document."""
+"""What views say of their errors in the OpenAPI document, and how they read bodies."""
+
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask_smorest import Blueprint
+from marshmallow import Schema, fields
 from werkzeug.exceptions import NotFound
 
 from app.errors import EmptyBody, MissingToken, QueueFull, UnreadableBody
-from app.web.api import GalleyApi, example_of, init_api, problems
+from app.web import api as api_module
+from app.web.api import LARGE_BODY_BYTES, GalleyApi, GalleyBlueprint, example_of, init_api, problems
 
 
 @pytest.fixture
@@ -55,3 +59,33 @@ def test_failures_of_the_framework_look_like_all_others(api: GalleyApi) -> None:
     response = api.handle_http_exception(NotFound())
 
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
+
+
+class Text(Schema):
+    """A body that may be large."""
+
+    text = fields.String(required=True)
+
+
+def test_large_bodies_are_checked_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, sent = Flask(__name__), list[int]()
+    blueprint = GalleyBlueprint("texts", __name__)
+
+    @blueprint.route("/texts", methods=["POST"])
+    @blueprint.arguments(Text)
+    @blueprint.response(204)
+    def take(body: dict[str, str]) -> None:
+        sent.append(len(body["text"]))
+
+    def note(function: Any, *args: Any) -> Any:
+        sent.append(-1)
+        return function(*args)
+
+    monkeypatch.setattr(api_module, "off_hub", note)
+    init_api(app).register_blueprint(blueprint)
+    client = app.test_client()
+
+    for text in ("short", "x" * LARGE_BODY_BYTES):
+        assert client.post("/texts", json={"text": text}).status_code == 204
+    assert client.post("/texts", json={"text": [0] * LARGE_BODY_BYTES}).status_code == 422
+    assert sent == [5, -1, LARGE_BODY_BYTES, -1]

@@ -14,6 +14,7 @@ from app.errors import (
     InsufficientScope,
     InvalidFields,
     InvalidToken,
+    JobAbandoned,
     MissingToken,
     ModelFailed,
     ModelNotAllowed,
@@ -23,7 +24,7 @@ from app.errors import (
     StoreUnreachable,
 )
 from app.web.api import error_classes
-from app.web.error_handlers import init_error_handlers, is_told, status_of
+from app.web.error_handlers import MOST_TOLD, answer_http_exception, init_error_handlers, is_told, status_of
 
 
 def client_of_view_raising(error: Exception) -> FlaskClient:
@@ -40,7 +41,8 @@ def client_of_view_raising(error: Exception) -> FlaskClient:
 def test_only_failures_of_the_server_itself_are_500() -> None:
     failures = {error for error in error_classes() if status_of(error) == 500}
 
-    assert {error for error in failures if not issubclass(error, StoreError)} == {GalleyError}
+    # A job's error, which no request ever meets.
+    assert {error for error in failures if not issubclass(error, StoreError)} == {GalleyError, JobAbandoned}
 
 
 def test_failures_inside_are_not_told() -> None:
@@ -138,3 +140,13 @@ def test_problems_are_counted() -> None:
     client_of_view_raising(QueueFull("Full.")).get("/")
 
     assert count() == before + 1
+
+
+def test_a_body_of_faults_is_not_answered_with_all_of_them() -> None:
+    refused = UnprocessableEntity()
+    refused.data = {"messages": {"json": {number: ["Not a valid number."] for number in range(10_000)}}}  # type: ignore[attr-defined]  # as webargs does
+
+    with Flask(__name__).test_request_context():
+        answer = answer_http_exception(refused)
+
+    assert len(answer.json["errors"]) == MOST_TOLD  # type: ignore[index]  # it is a document
