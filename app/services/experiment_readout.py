@@ -79,7 +79,10 @@ class Readout:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of a revision. `versions` are those of the route while it is the current one."""
+    """What is known of a revision. `versions` are those of the route while it is the current one.
+
+    So are `moved_aliases`, those that variants follow and that moved since the route was put, and `has_overrides`.
+    """
 
     model_name: str
     revision: int
@@ -88,6 +91,8 @@ class Evidence:
     shares: Shares | None
     counts: ExperimentCounts | None
     sums: Sequence[OutcomeSums]
+    moved_aliases: Sequence[str] = ()
+    has_overrides: bool = False
 
 
 def read_out(evidence: Evidence) -> Readout:
@@ -194,5 +199,12 @@ def _notes(evidence: Evidence) -> Iterable[str]:
         yield f"No request was counted for revision {evidence.revision}, or it is too long ago."
     elif sum(counts.subjects for counts in evidence.counts.variants.values()) >= MOST_SUBJECTS:
         yield f"Only the first {MOST_SUBJECTS} subjects are told apart; those that came later are not counted."
+    for alias in evidence.moved_aliases:
+        yield (
+            f"The alias '{alias}' moved since the route was put: what is told of a variant that follows it is told of"
+            " several versions. Name versions by number to compare one with one."
+        )
+    if evidence.has_overrides:
+        yield "Those whom an override sent are counted, but as subjects: chance did not choose their variant."
     if not evidence.sums:
         yield f"No outcome was reported for revision {evidence.revision}, or it is too long ago."

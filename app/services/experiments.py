@@ -1,7 +1,9 @@
 """The readout of a model's experiments: what Redis counted and SQL recorded, put together."""
 
+from app.db.repositories.aliases import AliasRepository
 from app.db.repositories.outcomes import OutcomeRepository
-from app.db.session import Database
+from app.db.repositories.routes import RouteFacts
+from app.db.session import Database, Session
 from app.errors import RedisUnavailable, RouteNotFound
 from app.services.experiment_readout import Evidence, Readout, read_out
 from app.services.experiment_store import ExperimentCounts, ExperimentStore
@@ -34,6 +36,7 @@ class ExperimentService:
         counts = self._counts(model_name, revision)
         with self._database.read() as session:
             sums = OutcomeRepository(session).sums(model_name, revision)
+            moved = _moved_aliases(session, current) if current else []
         return read_out(
             Evidence(
                 model_name=model_name,
@@ -43,6 +46,8 @@ class ExperimentService:
                 shares=RouteTable(current).shares() if current else counts.shares if counts else None,
                 counts=counts,
                 sums=sums,
+                moved_aliases=moved,
+                has_overrides=bool(current and current.document["overrides"]),
             )
         )
 
@@ -51,3 +56,9 @@ class ExperimentService:
             return self._store.counts(model_name, revision)
         except RedisUnavailable:
             return None
+
+
+def _moved_aliases(session: Session, route: RouteFacts) -> list[str]:
+    """Return the aliases that variants of a route follow and that moved since it was put."""
+    aliases = AliasRepository(session).all(route.model_name)
+    return [facts.alias for facts in aliases if facts.alias in route.aliases and facts.updated_at > route.updated_at]

@@ -150,6 +150,8 @@ def test_an_earlier_revision_has_the_variants_that_were_counted() -> None:
         ({"counts": ExperimentCounts(variants={}, shares=None)}, "No request was counted for revision 3"),
         ({"counts": counts(VariantCounts(subjects=MOST_SUBJECTS), VariantCounts())}, "Only the first 1000000 subjects"),
         ({}, "No outcome was reported for revision 3"),
+        ({"moved_aliases": ["default"]}, "The alias 'default' moved since the route was put"),
+        ({"has_overrides": True}, "Those whom an override sent are counted"),
     ],
 )
 def test_notes_say_what_is_missing(changes: dict[str, Any], note: str) -> None:

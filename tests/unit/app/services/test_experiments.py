@@ -6,9 +6,10 @@ import pytest
 
 from app.db.repositories.outcomes import OutcomeRepository
 from app.errors import ModelNotFound, RedisUnavailable, RouteNotFound
+from app.services.aliases import AliasMove
 from app.services.experiment_store import ExperimentCounts, ExperimentStore, VariantCounts
 from app.services.experiments import ExperimentService
-from app.services.route_draft import RouteDraft, Variant
+from app.services.route_draft import Override, RouteDraft, Variant
 from tests.factories.outcomes import make_outcome
 from tests.factories.web import WebWorker
 
@@ -90,3 +91,20 @@ def test_a_model_without_a_route_has_no_experiment_but_may_have_had_one(experime
 def test_an_unknown_model_has_no_experiment(experiments: ExperimentService) -> None:
     with pytest.raises(ModelNotFound):
         experiments.readout("unheard-of", 1)
+
+
+def test_what_blurs_a_comparison_is_told(worker: WebWorker, experiments: ExperimentService) -> None:
+    worker.publish()
+    variants = [Variant(name="a", version="default", weight=1), Variant(name="b", version=2, weight=1)]
+    draft = RouteDraft(variants=variants, overrides=[Override(subject="tester", variant="b")])
+    worker.services.routes.put("digits", draft, by="test")
+    worker.services.routing.refresh()
+    before = experiments.readout("digits").notes
+
+    worker.services.aliases.set("digits", "other", AliasMove(version="2", by="test"))
+    assert experiments.readout("digits").notes == before
+    worker.services.aliases.set("digits", "default", AliasMove(version="2", by="test"))
+
+    told = [note for note in experiments.readout("digits").notes if note not in before]
+    assert [note[:27] for note in told] == ["The alias 'default' moved s"]
+    assert any(note.startswith("Those whom an override sent") for note in before)
