@@ -1,8 +1,9 @@
 """Fields of the audit log."""
 
+from datetime import UTC, datetime
 from typing import Final
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from app.web.schemas import described
 
@@ -22,6 +23,13 @@ def _text(longest: int) -> validate.Regexp:
     return validate.Regexp(rf"[!-~]{{1,{longest}}}\Z", error=f"Send 1 to {longest} printable ASCII characters.")
 
 
+def _is_told_in_utc(at: datetime) -> None:
+    try:
+        at.astimezone(UTC)
+    except OverflowError as err:
+        raise ValidationError("In UTC this is before the year 1 or after the year 9999.") from err
+
+
 class AuditQuery(Schema):
     """Which entries to list."""
 
@@ -34,8 +42,12 @@ class AuditQuery(Schema):
         validate=_text(256),
         metadata=described("Only what was done to targets that begin so, like `digits/`."),
     )
-    since = fields.AwareDateTime(load_default=None, metadata=described("From this time on, RFC 3339."))
-    until = fields.AwareDateTime(load_default=None, metadata=described("Before this time, RFC 3339."))
+    since = fields.AwareDateTime(
+        load_default=None, validate=_is_told_in_utc, metadata=described("From this time on, RFC 3339.")
+    )
+    until = fields.AwareDateTime(
+        load_default=None, validate=_is_told_in_utc, metadata=described("Before this time, RFC 3339.")
+    )
 
 
 class AuditEntrySchema(Schema):

@@ -63,7 +63,16 @@ def test_entries_are_narrowed_and_come_in_pages(
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "since=2026-01-01", "until=2026-01-01T00:00:00", "actor=", "target=%00"]
+    "query",
+    [
+        "since=yesterday",
+        "since=2026-01-01",
+        "since=0001-01-01T00:00:00%2B14:00",
+        "until=2026-01-01T00:00:00",
+        "until=9999-12-31T23:59:59-14:00",
+        "actor=",
+        "target=%00",
+    ],
 )
 def test_what_cannot_be_looked_for_is_refused(client: FlaskClient, headers: dict[str, str], query: str) -> None:
     answer = client.get(f"{PATH}?{query}", headers=headers)
