@@ -30,8 +30,7 @@ class AliasMove:
     expected: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.why) > LONGEST_WHY or not self.why.isprintable():
-            raise InvalidFields({"why": [f"Send at most {LONGEST_WHY} printable characters."]})
+        _check_why(self.why)
 
 
 class AliasService:
@@ -68,9 +67,11 @@ class AliasService:
 
         `default` goes only with the last version: without it, callers who name no version would get no answer.
 
+        :raises InvalidFields: for a reason that cannot be kept.
         :raises NotFoundError: when there is no such model or alias.
         :raises AliasInUse: when callers or the model's route depend on it.
         """
+        _check_why(why)
         with self._database.write() as session:
             model = locked_model(session, name)
             before = _existing(session, name, alias).version
@@ -137,6 +138,11 @@ def claim_alias(session: Session, ref: ModelRef, alias: str, *, by: str, why: st
     if is_new:
         _record(session, _change(ref.name, alias, None, ref.version, by=by, why=why))
     return is_new
+
+
+def _check_why(why: str) -> None:
+    if len(why) > LONGEST_WHY or not why.isprintable():
+        raise InvalidFields({"why": [f"Send at most {LONGEST_WHY} printable characters."]})
 
 
 def _change(name: str, alias: str, before: int | None, after: int | None, *, by: str, why: str) -> AliasChange:

@@ -40,6 +40,12 @@ class AliasMoveSchema(Schema):
     )
 
 
+class AliasDeletionQuery(Schema):
+    """Why an alias goes."""
+
+    why = fields.String(load_default="", metadata=described("For the history.", maxLength=LONGEST_WHY))
+
+
 class AliasSchema(Schema):
     """An alias and the version it points at."""
 

@@ -24,6 +24,7 @@ from app.web.blueprints.models.alias_schemas import (
     CHANGE_EXAMPLE,
     MOVE_EXAMPLE,
     AliasChangeSchema,
+    AliasDeletionQuery,
     AliasMoveSchema,
     AliasSchema,
 )
@@ -84,18 +85,19 @@ def set_alias(fields: dict[str, Any], name: str, alias: str) -> AliasFacts:
 
 
 @blp.route("/<alias>", methods=["DELETE"])
-@problems(ModelNotAllowed, ModelNotFound, AliasNotFound, AliasInUse)
+@problems(InvalidFields, ModelNotAllowed, ModelNotFound, AliasNotFound, AliasInUse)
 @requires(Scope.MODELS_WRITE)
 @limited(LimitClass.MANAGEMENT)
+@blp.arguments(AliasDeletionQuery, location="query")
 @blp.response(204)
-def delete_alias(name: str, alias: str) -> None:
+def delete_alias(query: dict[str, Any], name: str, alias: str) -> None:
     """Delete an alias. Its history stays.
 
     One that the model's route names stays. `default` goes only when a single version is left: without it, callers
     who name no version would get no answer.
     """
     check_model_allowed(name)
-    services().aliases.delete(name, alias, by=current_identity().client_id)
+    services().aliases.delete(name, alias, by=current_identity().client_id, why=query["why"])
 
 
 @blp.route("/<alias>/history")

@@ -68,11 +68,11 @@ def test_a_move_that_cannot_be_made_is_refused(
 def test_the_history_tells_who_when_from_to_and_why(client: FlaskClient, headers: dict[str, str]) -> None:
     client.put(f"{PATH}/next", json={"version": 1}, headers=headers)
     client.put(f"{PATH}/next", json={"version": 2, "why": "better"}, headers=headers)
-    client.delete(f"{PATH}/next", headers=headers)
+    client.delete(f"{PATH}/next?why=it+was+worse", headers=headers)
 
     answer = client.get(f"{PATH}/next/history?page_size=2", headers=headers)
     steps = [(step["from"], step["to"], step["why"]) for step in answer.json]
-    assert steps == [(2, None, ""), (1, 2, "better")]
+    assert steps == [(2, None, "it was worse"), (1, 2, "better")]
     assert '"total":3' in answer.headers["X-Pagination"].replace(" ", "")
     assert set(answer.json[0]) == {"at", "by", "from", "to", "why"}
     assert client.get(f"{PATH}/next/history?page=9", headers=headers).json == []
