@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -16,8 +17,10 @@ from app.inference.load_estimate import LoadEstimate
 from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, Row, RowFailure
 from model_store.model_ref import ModelRef
 
-# Callers that may wait for a version to load; those beyond are told to come back.
+# Callers that may wait for versions to load, and for one of them; those beyond are told to come back. A popular
+# version that takes long to load must not take all places.
 MAX_WAITERS = 256
+MAX_WAITERS_EACH = 128
 FAILED_RETRY_S = 5.0
 
 
@@ -62,7 +65,7 @@ class InferenceClient:
         self._connections: dict[str, RunnerConnection] = {}
         self._pruned_for = directory.snapshot
         self._call_ids = itertools.count(1)
-        self._waiters = 0
+        self._waiters: Counter[ModelRef] = Counter()
 
     @property
     def connection_count(self) -> int:
@@ -136,24 +139,27 @@ class InferenceClient:
 
     def _wait_ready(self, call: Call) -> list[RunnerRecord]:
         self._directory.want(call.ref)
-        if self._directory.has_failed(call.ref):
-            raise ModelLoading(
-                f"The last attempt to load {call.ref} failed; it will be tried again.", retry_after_s=FAILED_RETRY_S
-            )
-        if self._waiters >= MAX_WAITERS:
+        if self._directory.has_failed(call.ref) or not self._may_wait(call.ref):
             raise self._loading(call.ref)
 
-        self._waiters += 1
+        self._waiters[call.ref] += 1
         try:
             runners = self._directory.wait_ready(call.ref, call.deadline, excluding=self.unusable())
         finally:
-            self._waiters -= 1
+            self._waiters[call.ref] -= 1
         if not runners:
             raise self._loading(call.ref)
 
         return runners
 
+    def _may_wait(self, ref: ModelRef) -> bool:
+        return self._waiters[ref] < MAX_WAITERS_EACH and self._waiters.total() < MAX_WAITERS
+
     def _loading(self, ref: ModelRef) -> ModelLoading:
+        if self._directory.has_failed(ref):
+            detail = f"The last attempt to load {ref} failed; it will be tried again."
+            return ModelLoading(detail, retry_after_s=FAILED_RETRY_S)
+
         reason = self._directory.why_held_back(ref) or "No runner of it is ready yet."
         return ModelLoading(f"{ref} is being loaded. {reason}", retry_after_s=self._estimate.remaining_s(ref))
 

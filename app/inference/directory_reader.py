@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 import redis
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # One wish per version and second is enough: the controller keeps a wanted version for minutes.
 WISH_EVERY_S = 1.0
+# Who waits for longer wishes again: a Redis that restarted has forgotten the first wish.
+WISH_AGAIN_S = 2.0
 LOADS_KEPT = 1024
 
 
@@ -79,13 +81,22 @@ class DirectoryReader:
     def wait_ready(self, ref: ModelRef, deadline: float, *, excluding: Collection[str] = ()) -> list[RunnerRecord]:
         """Block until a runner of the version is READY or none can be hoped for by `deadline` (monotonic).
 
-        Returns the READY ones: none when the deadline passed, or when the last attempt to load has failed.
+        Returns the READY ones: none when the deadline passed, or when the last attempt to load has failed. Wishes
+        for the version again every WISH_AGAIN_S.
         """
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self.ready(ref, excluding=excluding) or self.has_failed(ref), deadline - time.monotonic()
-            )
+
+        def is_over() -> bool:
+            return bool(self.ready(ref, excluding=excluding)) or self.has_failed(ref)
+
+        while not self._wait_for(is_over, min(deadline, time.monotonic() + WISH_AGAIN_S)):
+            if time.monotonic() >= deadline:
+                break
+            self.want(ref)
         return self.ready(ref, excluding=excluding)
+
+    def wait_unready(self, ref: ModelRef, deadline: float) -> bool:
+        """Block until no runner of the version is READY; false when one still is at `deadline` (monotonic)."""
+        return self._wait_for(lambda: not self.ready(ref), deadline)
 
     def has_failed(self, ref: ModelRef) -> bool:
         """Tell whether every known runner of the version is FAILED, and there is at least one."""
@@ -122,6 +133,10 @@ class DirectoryReader:
                 self._client.publish(WANTED_CHANNEL, str(ref))
         except RedisUnavailable as err:
             logger.warning("the wish to run %s could not be made: %s", ref, err.detail)
+
+    def _wait_for(self, is_so: Callable[[], bool], deadline: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(is_so, deadline - time.monotonic())
 
     def _read(self) -> None:
         with redis_errors():

@@ -1,5 +1,6 @@
 """Which versions are to run: load and unload, pins, and how many instances; the controller sees to it."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from app.services.releases import version_target
 from model_store.model_ref import ModelRef
 
 MOST_INSTANCES: Final = 16
+# The controller hears of an unload within milliseconds, or at its heartbeat while Redis is away.
+UNLOAD_NOTICE_S: Final = 5.0
 
 Change = Callable[[ModelRepository], None]
 
@@ -63,9 +66,13 @@ class ResidencyService:
     def unload(self, ref: ModelRef, *, by: str) -> None:
         """Have a version not run, whatever names it, until somebody loads it. Its runners answer what they hold.
 
+        Blocks until the directory calls none of them READY, UNLOAD_NOTICE_S at most: a load that came before would
+        take one that is about to end for loaded.
+
         :raises VersionNotFound: when it is not released.
         """
         self._change(ref, "unload", lambda repository: repository.set_unloaded(ref, True), by=by)
+        self._directory.wait_unready(ref, time.monotonic() + UNLOAD_NOTICE_S)
 
     def pin(self, ref: ModelRef, *, by: str) -> None:
         """Have a version stay loaded, whether anything names it or not, whoever else needs memory.

@@ -40,3 +40,7 @@ class FakeDirectory(DirectoryReader):
         if self.waiting_brings is not None:
             self.show(*self.waiting_brings)
         return self.ready(ref, excluding=excluding)
+
+    def wait_unready(self, ref: ModelRef, deadline: float) -> bool:
+        """Return at once."""
+        return not self.ready(ref)

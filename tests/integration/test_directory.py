@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from app.inference import directory_reader
 from app.inference.directory import (
     DIRECTORY_CHANNEL,
     EMPTY_DIRECTORY,
@@ -151,6 +152,29 @@ def test_waiting_ends_when_the_load_has_failed(publisher: DirectoryPublisher, re
 
 def test_waiting_ends_at_the_deadline(reader: DirectoryReader) -> None:
     assert reader.wait_ready(REF, time.monotonic() + 0.05) == []
+
+
+def test_who_waits_wishes_again_when_redis_forgot(
+    client: redis.Redis, reader: DirectoryReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory_reader, "WISH_EVERY_S", 0.05)
+    monkeypatch.setattr(directory_reader, "WISH_AGAIN_S", 0.1)
+    reader.want(REF)
+    client.flushall()
+
+    reader.wait_ready(REF, time.monotonic() + 0.3)
+
+    assert client.zrange(WANTED_KEY, 0, -1) == [b"digits/1"]
+
+
+def test_waiting_for_the_end_of_service(publisher: DirectoryPublisher, reader: DirectoryReader) -> None:
+    publisher.publish(snapshot(RunnerState.READY))
+    wait_until(lambda: reader.ready(REF))
+    assert not reader.wait_unready(REF, time.monotonic() + 0.05)
+
+    publisher.publish(snapshot(RunnerState.DRAINING))
+
+    assert reader.wait_unready(REF, time.monotonic() + 10)
 
 
 def test_wish_is_recorded_and_told_once_a_second(client: redis.Redis, reader: DirectoryReader) -> None:

@@ -84,6 +84,17 @@ def test_unloaded_version_stays_unloaded_until_it_is_loaded(
     assert stage.directory.why_held_back(ref) == ""
 
 
+def test_load_straight_after_unload_is_answered_by_a_new_runner(
+    stage: ControllerStage, residency: ResidencyService, ref: ModelRef
+) -> None:
+    before = stage.wait_ready(ref)
+    residency.unload(ref, by="test")
+    load(residency, ref)
+
+    (after,) = stage.directory.ready(ref)
+    assert after.pid != before.pid
+
+
 def test_unload_drains_what_is_held(stage: ControllerStage, residency: ResidencyService, ref: ModelRef) -> None:
     with calling(ref, stage.environment, count=CALLERS, alias="default") as callers:
         residency.unload(ref, by="test")

@@ -32,7 +32,11 @@ def unload(target: Target) -> None:
     """Have a version not run, whatever names it, until it is loaded again."""
     with open_parts() as parts:
         ref = parts.releases.find(target.name, target.version).ref
-        parts.residency.unload(ref, by=BY)
+        parts.directory.start()
+        try:
+            parts.residency.unload(ref, by=BY)
+        finally:
+            parts.directory.stop()
     click.echo(f"{ref} is unloaded")
 
 

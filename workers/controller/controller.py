@@ -109,6 +109,7 @@ class Controller:
         self._restarts.keep(set(wishes.versions))
         runners = self._fleet.view()
         self._ledger.note_runners(runners)
+        self._ledger.note_wishes(wishes)
         self._plan = plan(
             Situation(wishes=wishes, runners=runners, limits=self._limits, prospect=self._prospects(wishes))
         )

@@ -23,6 +23,8 @@ class Entry:
     private_bytes: int = 0
     ready_at: float = 0.0
     used_at: float = 0.0
+    waiting_since: float = 0.0
+    """When the first of the callers came who wait now; each later wish replaces the time of the one before."""
     has_given_way: bool = False
     """Whether it was evicted, and has not been READY since."""
 
@@ -47,7 +49,22 @@ class Ledger:
                 entry.private_bytes = runner.private_bytes or entry.private_bytes
                 entry.ready_at = now
                 entry.used_at = max(entry.used_at, now - runner.idle_s)
+                entry.waiting_since = 0.0
                 entry.has_given_way = False
+
+    def note_wishes(self, wishes: Wishes) -> None:
+        """Learn for which versions callers wait, and since when.
+
+        By the newest wish alone a version that is called all the time would be the last in the queue for ever.
+        """
+        now = self._now()
+        for version in wishes.versions:
+            wanted_at = wishes.wanted_at.get(version.ref, 0.0)
+            entry = self._entry(version)
+            if wanted_at <= entry.ready_at or now - wanted_at > self._patience_s:
+                entry.waiting_since = 0.0
+            elif not entry.waiting_since:
+                entry.waiting_since = wanted_at
 
     def note_evicted(self, versions: Iterable[DesiredVersion]) -> None:
         """Remember who gave way for want of memory."""
@@ -66,13 +83,8 @@ class Ledger:
             is_new=not entry.ready_at,
             private_bytes=entry.private_bytes or RUNNER_BYTES + wishes.size_bytes.get(version.ref, 0),
             unused_s=self._now() - entry.used_at if entry.used_at else float("inf"),
-            waited_s=self._waited_s(entry, wishes.wanted_at.get(version.ref, 0.0)),
+            waited_s=max(0.0, self._now() - entry.waiting_since) if entry.waiting_since else None,
         )
-
-    def _waited_s(self, entry: Entry, wanted_at: float) -> float | None:
-        """Return the age of a wish that no runner has answered yet and that somebody may still wait for."""
-        age_s = max(0.0, self._now() - wanted_at)
-        return age_s if wanted_at > entry.ready_at and age_s <= self._patience_s else None
 
     def _entry(self, version: DesiredVersion) -> Entry:
         if version not in self._entries:

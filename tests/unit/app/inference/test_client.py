@@ -229,6 +229,12 @@ def test_unknown_version_is_wanted_and_waited_for(
     assert directory.wanted == [REF]
 
 
+def test_only_so_many_wait_for_one_version(client: InferenceClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.inference.client.MAX_WAITERS_EACH", 0)
+    with pytest.raises(ModelLoading):
+        infer(client)
+
+
 def test_estimate_is_the_time_an_earlier_load_took(
     client: InferenceClient, directory: FakeDirectory, start_runner: Start
 ) -> None:

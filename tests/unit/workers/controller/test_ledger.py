@@ -30,7 +30,9 @@ def ledger(clock: FakeClock) -> Ledger:
 
 def prospect(ledger: Ledger, wanted_at: float | None = None) -> Prospect:
     wanted = {} if wanted_at is None else {VERSION.ref: wanted_at}
-    return ledger.prospect(VERSION, Wishes(wanted_at=wanted, size_bytes={VERSION.ref: 1000}), may_start=True)
+    wishes = Wishes(versions=(VERSION,), wanted_at=wanted, size_bytes={VERSION.ref: 1000})
+    ledger.note_wishes(wishes)
+    return ledger.prospect(VERSION, wishes, may_start=True)
 
 
 def test_unknown_version_needs_what_its_files_weigh_and_a_runner(ledger: Ledger) -> None:
@@ -68,6 +70,22 @@ def test_old_wish_is_nobodys(ledger: Ledger, clock: FakeClock) -> None:
     clock.advance(PATIENCE_S + 0.1)
 
     assert prospect(ledger, START).waited_s is None
+
+
+def test_wait_counts_from_the_first_of_many_callers(ledger: Ledger, clock: FakeClock) -> None:
+    for later_s in range(4):
+        waited_s = prospect(ledger, START + later_s).waited_s
+        clock.advance(1.0)
+
+    assert waited_s == 3.0
+
+
+def test_wait_begins_anew_once_nobody_waited(ledger: Ledger, clock: FakeClock) -> None:
+    prospect(ledger, START)
+    clock.advance(PATIENCE_S + 1.0)
+    prospect(ledger, START)
+
+    assert prospect(ledger, START + PATIENCE_S).waited_s == 1.0
 
 
 def test_version_that_gave_way_is_remembered_until_it_is_ready(ledger: Ledger) -> None:
