@@ -76,7 +76,8 @@ class Slow(nn.Module):
         self.weight = nn.Parameter(torch.eye(512), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        product: Tensor = self.weight
+        # Of the input, or freezing the module would compute all of it beforehand.
+        product = self.weight + x.sum() * 0.0
         for _ in range(60):
             product = product @ self.weight
         return x * product[0, 0]
