@@ -31,6 +31,8 @@ _LENGTH = struct.Struct("<I")
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - {ord("["), ord("]")})
 _BETWEEN = b", \t\r\n"
 _COMMAS = re.compile(rb"\s*,[\s,]*")
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_NEITHER_TEXT_NOR_LIST = re.compile(rb'[^"\[\],\s]')
 _WHERE = re.compile(r" - at `\$\[(\d+)\]`$")
 _DECODERS: dict[str, Callable[[bytes], list[Any]]] = {
     "b": msgspec.json.Decoder(list[bool]).decode,
@@ -194,8 +196,7 @@ def _out_of_range(name: str, datatype: str, index: int) -> InvalidTensor:
 
 
 def _strings(name: str, data: bytes) -> list[bytes]:
-    # Each text has two quotes that no backslash escapes; counting them costs less than the texts would.
-    if data.count(b'"') - data.count(b'\\"') > 2 * MAX_TEXTS:
+    if _count_texts(data) > MAX_TEXTS:
         raise _too_many(name)
 
     try:
@@ -207,10 +208,22 @@ def _strings(name: str, data: bytes) -> list[bytes]:
     return [string.encode() for string in strings]
 
 
+def _count_texts(data: bytes) -> int:
+    """Return how many texts there are, by their quotes that no backslash escapes: cheaper than the texts."""
+    plain = data.replace(b"\\\\", b"") if b"\\\\" in data else data
+    return (plain.count(b'"') - plain.count(b'\\"')) // 2
+
+
 def _leaves(name: str, data: bytes) -> list[str]:
-    """Return the strings of nested lists."""
+    """Return the strings of nested lists; nothing else is made objects of."""
     if data.count(b"[") > MAX_TEXTS:
         raise _too_many(name)
+
+    bare = _TEXT.sub(b'"', data)
+    other = _NEITHER_TEXT_NOR_LIST.search(bare)
+    if other:
+        index = bare.count(b'"', 0, other.start())
+        raise InvalidTensor(f"Tensor {shown(name)}: element {index} of 'data' must be a string.")
 
     try:
         values = msgspec.json.decode(data)
@@ -223,9 +236,6 @@ def _leaves(name: str, data: bytes) -> list[str]:
         values = [leaf for value in values for leaf in (value if type(value) is list else [value])]
     else:
         raise _too_deep(name)
-    for index, value in enumerate(values):
-        if type(value) is not str:
-            raise InvalidTensor(f"Tensor {shown(name)}: element {index} of 'data' must be a string.")
     return values  # type: ignore[no-any-return]
 
 
@@ -246,7 +256,9 @@ def _split(name: str, data: memoryview) -> list[bytes]:
 
 
 def _too_many(name: str) -> InvalidTensor:
-    return InvalidTensor(f"Tensor {shown(name)} holds more than {MAX_TEXTS} texts or lists of them; send them in several requests.")
+    return InvalidTensor(
+        f"Tensor {shown(name)} holds more than {MAX_TEXTS} texts or lists of them; send them in several requests."
+    )
 
 
 def _cut_off(name: str, index: int) -> InvalidTensor:

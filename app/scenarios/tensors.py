@@ -67,7 +67,7 @@ class RequestReader:
             raise InvalidTensor(
                 f"Inference-Header-Content-Length is {length}, but the body has only {len(body)} bytes."
             )
-        envelope = read_envelope(memoryview(body)[:length])
+        envelope = read_envelope(memoryview(body)[:length], len(self._inputs))
         parameters = envelope.parameters or {}
         check_reserved(parameters)
         natural(parameters, "priority")

@@ -1,6 +1,7 @@
 """Elements out of JSON and binary data: types, ranges, nesting, framing."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,28 @@ def test_texts_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
         read("BYTES", '[[], [], [], ["a"]]')
     with pytest.raises(InvalidTensor, match="'x' holds more than 3 texts"):
         from_binary("x", "BYTES", memoryview(to_binary("BYTES", [*texts, b""])))
+
+
+@pytest.mark.parametrize("text", ["\\", '"', '\\"', '\\\\"\\', "[", "{}"])
+def test_escaped_texts_are_counted_as_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(tensor_elements, "MAX_TEXTS", 3)
+
+    assert read("BYTES", json.dumps([text] * 3)) == [text.encode()] * 3
+    with pytest.raises(InvalidTensor, match="'x' holds more than 3 texts"):
+        read("BYTES", json.dumps([text] * 4))
+
+
+@pytest.mark.parametrize("element", ["{}", "5", "true", "null", "-1e5"])
+def test_what_is_no_text_is_found_without_making_objects(element: str) -> None:
+    data = b'[["a", "b\\"]"], [], [%b"c"]]' % (b"%b," % element.encode() * 100_000)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidTensor, match="'x': element 2 of 'data' must be a string"):
+            from_json("x", "BYTES", data)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(data)
+    finally:
+        tracemalloc.stop()
 
 
 def test_bf16_is_the_upper_half_of_a_float_cut_off() -> None:

@@ -1,16 +1,18 @@
 """The JSON of a request before its elements: its form, its reserved parameters, and JSON that is none."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from app.errors import InvalidTensor
-from app.scenarios.tensor_envelope import check_reserved, flag, natural, read_envelope, shown
+from app.scenarios.tensor_envelope import MAX_BESIDES_BYTES, check_reserved, flag, natural, read_envelope, shown
 
 
 def test_reads_the_envelope_and_leaves_the_data() -> None:
     envelope = read_envelope(
-        memoryview(b'{"id": "7", "inputs": [{"name": "x", "shape": [2], "data": [1, 2]}], "outputs": [{"name": "y"}]}')
+        memoryview(b'{"id": "7", "inputs": [{"name": "x", "shape": [2], "data": [1, 2]}], "outputs": [{"name": "y"}]}'),
+        1,
     )
 
     assert envelope.id == "7"
@@ -39,7 +41,7 @@ def test_reads_the_envelope_and_leaves_the_data() -> None:
 )
 def test_what_is_no_request_is_refused(json: bytes, words: str) -> None:
     with pytest.raises(InvalidTensor, match=words):
-        read_envelope(memoryview(json))
+        read_envelope(memoryview(json), 2)
 
 
 @pytest.mark.parametrize("word", [b"NaN", b"-NaN", b"Infinity", b"-Infinity"])
@@ -47,12 +49,48 @@ def test_numbers_that_json_lacks_are_blamed_on_their_tensor(word: bytes) -> None
     json = b'{"inputs": [{"name": "a", "data": [1]}, {"data": [[1, 2], [3, %b]], "name": "b"}]}' % word
 
     with pytest.raises(InvalidTensor, match=r"'b': element 3 of 'data' is NaN or Infinity.*binary"):
-        read_envelope(memoryview(json))
+        read_envelope(memoryview(json), 2)
 
 
 def test_a_text_that_says_nan_is_not_blamed() -> None:
     with pytest.raises(InvalidTensor, match="no JSON"):
-        read_envelope(memoryview(b'{"inputs": [{"name": "a", "data": ["NaN", }]}'))
+        read_envelope(memoryview(b'{"inputs": [{"name": "a", "data": ["NaN", }]}'), 1)
+
+
+LARGE = MAX_BESIDES_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (b'"parameters": {"a": [%b[]]}, "inputs": []' % (b"[]," * (LARGE // 3)), "at most 1048576 are read"),
+        (b'"parameters": NaN, "outputs": [%b[]], "inputs": []' % (b"[]," * (LARGE // 3)), "at most"),
+        (b'"outputs": [%b{"name": "y"}], "inputs": []' % (b'{"name": "y"},' * (LARGE // 14)), "at most"),
+        (b'"inputs": [%b{"name": "y"}]' % (b'{"name": "y"},' * (LARGE // 14)), "more inputs than the model.*has 2"),
+        (b'"inputs": [{"name": "x", "shape": [%b1]}]' % (b"1," * (LARGE // 2)), "at most"),
+        (b'"inputs": [{"name": "x", "datatype": [%b1]}]' % (b"1," * (LARGE // 2)), "at most"),
+        (b'"inputs": [{"name": "x", "parameters": {"a": [%b1]}}]' % (b"1," * (LARGE // 2)), "at most"),
+        (b'"id": "%b", "inputs": []' % (b"x" * LARGE), "at most"),
+    ],
+)
+def test_a_large_request_is_not_made_objects_of_before_it_is_refused(members: bytes, words: str) -> None:
+    json = memoryview(b"{%b}" % members)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidTensor, match=words):
+            read_envelope(json, 2)
+        assert tracemalloc.get_traced_memory()[1] < 8 * LARGE
+    finally:
+        tracemalloc.stop()
+
+
+def test_data_and_unknown_members_may_be_large() -> None:
+    data = b"[%b1]" % (b"1," * LARGE)
+    json = b'{"note": %b, "inputs": [{"name": "x", "data": %b}, {"name": "y", "data": %b}]}' % (data, data, data)
+
+    envelope = read_envelope(memoryview(json), 2)
+
+    assert [bytes(tensor.data) for tensor in envelope.inputs] == [data, data]
 
 
 @pytest.mark.parametrize("value", [None, 0, "", False])
