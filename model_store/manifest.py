@@ -114,6 +114,11 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     measured: Measured | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
 
+    @property
+    def is_batched(self) -> bool:
+        """Whether the first dimension of every tensor is free: the batch."""
+        return all(spec.shape[0] == -1 for spec in (*self.inputs, *self.outputs))
+
 
 def decode_manifest(data: bytes) -> Manifest:
     """Read a version's manifest from JSON and check that it is complete and does not contradict itself.

@@ -8,24 +8,26 @@ import orjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidTensor
-from app.scenarios.tensor_elements import BINARY_ONLY, Elements, TensorData, to_binary
+from app.scenarios.tensor_elements import BINARY_ONLY, MAX_TEXTS, Elements, TensorData, to_binary
 from app.scenarios.tensor_frames import pack_answer
+from app.scenarios.tensor_shapes import count_elements
 from app.scenarios.tensors import TensorRequest, WantedOutput
-from model_store.manifest import TensorSpec
+from model_store.manifest import Manifest
 
 
 class AnswerWriter:
     """Writes the responses of one model. Keeps no state besides what it is told of the model."""
 
-    def __init__(self, *, name: str, version: int, outputs: Sequence[TensorSpec], labels: Sequence[str]) -> None:
-        self._model = {"model_name": name, "model_version": str(version)}
-        self._datatypes: dict[str, str] = {spec.name: spec.datatype for spec in outputs}
-        self._labels = labels
+    def __init__(self, manifest: Manifest) -> None:
+        self._model = {"model_name": manifest.name, "model_version": str(manifest.version)}
+        self._datatypes: dict[str, str] = {spec.name: spec.datatype for spec in manifest.outputs}
+        self._labels = manifest.labels
+        self._is_batched = manifest.is_batched
 
     def write(self, request: TensorRequest, outputs: Mapping[str, TensorData], *, variant: str | None = None) -> bytes:
         """Return the frame of the response; `outputs` are the model's, by name.
 
-        :raises InvalidTensor: when an output has no form in JSON.
+        :raises InvalidTensor: when an output has no form in JSON, or too many classes are wanted.
         """
         members: dict[str, Any] = dict(self._model)
         if request.id is not None:
@@ -41,7 +43,7 @@ class AnswerWriter:
     def _output(self, wanted: WantedOutput, tensor: TensorData, binary: list[bytes]) -> dict[str, Any]:
         datatype = self._datatypes[wanted.name]
         if wanted.classes:
-            tensor, datatype = best_classes(tensor, wanted.classes, self._labels), "BYTES"
+            tensor, datatype = self._classified(wanted, tensor), "BYTES"
         member: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": tensor.shape}
         if wanted.is_binary:
             binary.append(to_binary(datatype, tensor.elements))
@@ -50,11 +52,22 @@ class AnswerWriter:
             member["data"] = _to_json(wanted.name, datatype, tensor.elements)
         return member
 
+    def _classified(self, wanted: WantedOutput, tensor: TensorData) -> TensorData:
+        """Return an output's best classes: by row, or those of the whole where a signature has no batch."""
+        shape = tensor.shape if self._is_batched else [1, *tensor.shape]
+        count = shape[0] * min(wanted.classes, count_elements(shape[1:]))
+        if count > MAX_TEXTS:
+            raise InvalidTensor(
+                f"Output {wanted.name!r} would be {count} classes; at most {MAX_TEXTS} are given: ask for fewer."
+            )
+        best = best_classes(TensorData(shape, tensor.elements), wanted.classes, self._labels)
+        return best if self._is_batched else TensorData(best.shape[1:], best.elements)
+
 
 def best_classes(scores: TensorData, most: int, labels: Sequence[str]) -> TensorData:
     """Return the highest scores of each row as `value:index:label`, or without a label; of equals, the first first."""
     assert isinstance(scores.elements, np.ndarray)
-    rows, classes = scores.shape[0], int(np.prod(scores.shape[1:], dtype=np.int64))
+    rows, classes = scores.shape[0], count_elements(scores.shape[1:])
     table = scores.elements.reshape(rows, classes)
     width = min(most, classes)
     best = _falling(table)[:, :width]

@@ -8,6 +8,8 @@ from model_store.manifest import TensorSpec
 from model_store.signature import numpy_dtype
 
 _MOST = 2**63 - 1
+# A row without elements costs its sender nothing. A model may still make an element of each of its other dimensions.
+MAX_EMPTY = 2**20
 
 
 def check_shape(spec: TensorSpec, sent: Any) -> list[int]:
@@ -32,6 +34,7 @@ def check_shape(spec: TensorSpec, sent: Any) -> list[int]:
             raise InvalidTensor(
                 f"Tensor {shown(spec.name)} has shape {shown(shape)}; dimension {number} must be {wanted}."
             )
+    _check_empty(spec, shape)
     return shape
 
 
@@ -58,3 +61,13 @@ def _check_dimensions(spec: TensorSpec, shape: list[Any]) -> None:
                 f"Tensor {shown(spec.name)} has an invalid shape {shown(shape)}: "
                 f"with dimension {number} its size passes 2^63 - 1 bytes."
             )
+
+
+def _check_empty(spec: TensorSpec, shape: list[int]) -> None:
+    if 0 not in shape[1:] or count_elements([size for size in shape[1:] if size]) * shape[0] <= MAX_EMPTY:
+        return
+
+    raise InvalidTensor(
+        f"Tensor {shown(spec.name)} has no elements, for dimension {shape.index(0, 1)} of {shown(shape)} is 0; "
+        f"its other dimensions may then make up {MAX_EMPTY} at most."
+    )

@@ -116,3 +116,13 @@ def test_state_must_name_tensors_of_the_signature() -> None:
 
     with pytest.raises(InvalidManifest, match="'memory'"):
         check_manifest(make_manifest(state=state))
+
+
+@pytest.mark.parametrize(("first", "is_batched"), [(-1, True), (1, False)])
+def test_a_batch_is_a_first_dimension_that_is_free_everywhere(first: int, is_batched: bool) -> None:
+    inputs = [
+        TensorSpec(name="x", datatype="FP32", shape=[-1, 4]),
+        TensorSpec(name="y", datatype="FP32", shape=[first]),
+    ]
+
+    assert make_manifest(inputs=inputs).is_batched is is_batched

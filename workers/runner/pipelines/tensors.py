@@ -24,6 +24,9 @@ from workers.runner.values import Strings, Value, sliced
 # JSON that a decoder reads in some tenths of a millisecond, and binary data that are copied in as little.
 QUICK_JSON_BYTES = 2**16
 QUICK_BINARY_BYTES = 2**20
+# Most calls of the model that one request may cost: some seconds of a small model. A request of tiny rows, or of rows
+# without elements, would keep a thread until its deadline.
+MAX_CALLS = 2**16
 # Stands in for a free dimension in the made-up row.
 FREE_DIMENSION = 8
 
@@ -36,9 +39,7 @@ class TensorPipeline(Pipeline):
     def __init__(self, manifest: Manifest, limits: Limits) -> None:
         super().__init__(manifest, limits)
         self._reader = RequestReader(manifest.inputs, manifest.outputs)
-        self._writer = AnswerWriter(
-            name=manifest.name, version=manifest.version, outputs=manifest.outputs, labels=manifest.labels
-        )
+        self._writer = AnswerWriter(manifest)
 
     def read_parameters(self, raw: dict[str, Any]) -> TensorParameters:
         """Return how many bytes of the body are JSON, and the variant to name in the answer."""
@@ -52,6 +53,12 @@ class TensorPipeline(Pipeline):
     def prepare(self, data: bytes, parameters: TensorParameters) -> PreparedRow:
         """Read one request; the context is the request without its inputs."""
         request = self._reader.read(data, parameters.json_bytes)
+        most = MAX_CALLS * self.manifest.max_batch_size
+        if self.manifest.is_batched and request.rows > most:
+            raise InvalidTensor(
+                f"Tensor {self.manifest.inputs[0].name!r} has {request.rows} rows, its dimension 0; at most {most} are "
+                "taken at once, send them in several requests."
+            )
         inputs = [_value(spec, tensor) for spec, tensor in zip(self.manifest.inputs, request.inputs, strict=True)]
         return PreparedRow(tuple(inputs), request, parameters, request.timeout_s)
 

@@ -37,16 +37,15 @@ def metadata_members(model: ModelView, manifest: Manifest) -> dict[str, Any]:
 
 def config_members(manifest: Manifest) -> dict[str, Any]:
     """Return a version's configuration; one that takes no batches has `max_batch_size` 0."""
-    is_batched = all(spec.shape[0] == -1 for spec in (*manifest.inputs, *manifest.outputs))
-    skipped = 1 if is_batched else 0
+    skipped = 1 if manifest.is_batched else 0
     return {
         "name": manifest.name,
         "platform": PLATFORM,
         "backend": BACKEND,
-        "max_batch_size": manifest.max_batch_size if is_batched else 0,
+        "max_batch_size": manifest.max_batch_size if manifest.is_batched else 0,
         "input": [_config_tensor(spec, skipped) for spec in manifest.inputs],
         "output": [_config_tensor(spec, skipped) for spec in manifest.outputs],
-        **({"dynamic_batching": {}} if is_batched else {}),
+        **({"dynamic_batching": {}} if manifest.is_batched else {}),
     }
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 
 from app.errors import InvalidTensor
+from app.scenarios import tensor_answers
 from app.scenarios.tensor_answers import AnswerWriter, best_classes
 from app.scenarios.tensor_elements import TensorData
 from app.scenarios.tensor_frames import read_answer
 from app.scenarios.tensors import TensorRequest, WantedOutput
-from model_store.manifest import Datatype
+from model_store.manifest import Datatype, Manifest
 from tests.factories.tensors import Sent, answer_json, read_outputs, spec
 from tests.unit.app.scenarios.test_tensors import tensors
 
@@ -20,7 +21,7 @@ from tests.unit.app.scenarios.test_tensors import tensors
 def write(outputs: dict[str, tuple[Datatype, Any]], *wanted: WantedOutput, **facts: Any) -> bytes:
     """Return the frame that answers with these outputs, rank 1 or 2, all in JSON unless said otherwise."""
     specs = [spec(name, datatype, [-1] * np.ndim(values)) for name, (datatype, values) in outputs.items()]
-    writer = AnswerWriter(name="m", version=3, outputs=specs, labels=["red", "green"])
+    writer = AnswerWriter(Manifest(name="m", version=3, outputs=specs, labels=["red", "green"]))
     data = {name: TensorData(list(np.shape(values)), values) for name, (_datatype, values) in outputs.items()}
     request = TensorRequest([], list(wanted) or [WantedOutput(name) for name in outputs], id=facts.get("id"))
     return writer.write(request, data, variant=facts.get("variant"))
@@ -113,6 +114,25 @@ def test_classes_of_any_numbers(values: Any, expected: list[bytes]) -> None:
     assert best.shape == [len(values), min(9, len(expected) // max(1, len(values)) or values.shape[-1])]
 
 
+def test_without_a_batch_the_best_are_those_of_the_whole() -> None:
+    writer = AnswerWriter(Manifest(name="m", version=1, outputs=[spec("y", "FP32", [1, 3])], labels=["red"]))
+    scores = TensorData([1, 3], np.array([[3, 1, 2]], np.float32))
+
+    frame = writer.write(TensorRequest([], [WantedOutput("y", classes=2)]), {"y": scores})
+
+    (output,) = answer_json(frame)["outputs"]
+    assert (output["shape"], output["data"]) == ([2], ["3.0:0:red", "2.0:2"])
+
+
+def test_classes_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensor_answers, "MAX_TEXTS", 5)
+    scores = np.zeros((3, 2), np.float32)
+
+    assert write({"y": ("FP32", scores)}, WantedOutput("y", classes=1))
+    with pytest.raises(InvalidTensor, match="'y' would be 6 classes; at most 5"):
+        write({"y": ("FP32", scores)}, WantedOutput("y", classes=2))
+
+
 @given(st.lists(tensors(), min_size=1, max_size=4))
 def test_any_outputs_arrive_as_they_were_given(drawn: list[Sent]) -> None:
     names = [f"t{index}" for index in range(len(drawn))]
@@ -120,7 +140,7 @@ def test_any_outputs_arrive_as_they_were_given(drawn: list[Sent]) -> None:
     wanted = [WantedOutput(name, each.is_binary) for name, each in zip(names, drawn, strict=True)]
     data = {name: TensorData(each.shape, each.values) for name, each in zip(names, drawn, strict=True)}
 
-    writer = AnswerWriter(name="m", version=1, outputs=specs, labels=[])
+    writer = AnswerWriter(Manifest(name="m", version=1, outputs=specs))
     outputs = read_outputs(writer.write(TensorRequest([], wanted), data))
 
     assert list(outputs) == names

@@ -11,7 +11,8 @@ from tests.factories.tensors import spec
 
 
 @pytest.mark.parametrize(
-    ("wanted", "shape"), [([-1, 2], [5, 2]), ([-1, -1], [0, 7]), ([1, 2], [1, 2]), ([-1], [2**40])]
+    ("wanted", "shape"),
+    [([-1, 2], [5, 2]), ([-1, -1], [0, 2**40]), ([-1, -1], [2**20, 0]), ([1, 2], [1, 2]), ([-1], [2**40])],
 )
 def test_shapes_that_fit_are_returned(wanted: list[int], shape: list[int]) -> None:
     assert check_shape(spec("x", "FP32", wanted), shape) == shape
@@ -39,11 +40,17 @@ def test_a_scalar_is_one_row_of_a_tensor_without_other_dimensions() -> None:
         ([2**62, 1], "with dimension 0 its size passes"),
         ([2**32, 2**31], "with dimension 1 its size passes"),
         ([0, 2**62], "with dimension 1 its size passes"),
+        ([2**21, 0], "'x' has no elements, for dimension 1 of .* at most"),
     ],
 )
 def test_impossible_shapes_name_tensor_and_dimension(shape: Any, words: str) -> None:
     with pytest.raises(InvalidTensor, match=words):
         check_shape(spec("x", "FP32", [-1, -1]), shape)
+
+
+def test_what_costs_no_bytes_may_not_be_large_in_other_dimensions() -> None:
+    with pytest.raises(InvalidTensor, match=r"dimension 2 .* may then make up 1048576 at most"):
+        check_shape(spec("x", "FP32", [-1, -1, -1]), [1, 2**40, 0])
 
 
 @pytest.mark.parametrize(("datatype", "most"), [("BOOL", 2**63 - 1), ("FP64", 2**60 - 1)])

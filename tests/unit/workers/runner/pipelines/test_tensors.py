@@ -15,6 +15,7 @@ from tests.factories.models import tensor
 from tests.factories.tensor_models import doubles_manifest, echoes_manifest, parameters_of, shouts_manifest
 from tests.factories.tensors import DATATYPES, Body, Sent, answer_json, json_body, json_input, make_body, read_outputs
 from workers.runner.loaded_model import TORCH_DTYPES, check_tensor
+from workers.runner.pipelines import tensors
 from workers.runner.pipelines.base import Limits, PreparedRow
 from workers.runner.pipelines.tensors import QUICK_BINARY_BYTES, QUICK_JSON_BYTES, TensorPipeline
 from workers.runner.values import Strings
@@ -54,6 +55,15 @@ def test_texts_are_strings_to_the_model() -> None:
 
     assert row.inputs[0] == Strings(["", "ü"], (2,))
     assert row.size == 2
+
+
+def test_rows_that_would_be_too_many_calls_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensors, "MAX_CALLS", 2)
+    pipeline = make_pipeline(echoes_manifest("UINT8", max_batch_size=4))
+
+    assert prepare(pipeline, make_body([Sent("x", "UINT8", [8, 2], np.zeros((8, 2)), is_binary=True)])).size == 8
+    with pytest.raises(InvalidTensor, match="'x' has 9 rows, its dimension 0; at most 8"):
+        prepare(pipeline, make_body([Sent("x", "UINT8", [9, 2], np.zeros((9, 2)), is_binary=True)]))
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
