@@ -83,8 +83,10 @@ class RunnerMetrics:
         self._sizes: dict[int, _BatchSize] = {}
 
     def executed(self, executions: Sequence[Execution]) -> None:
-        """Count calls of the model."""
+        """Count calls of the model; it is not asked about a batch without rows."""
         for execution in executions:
+            if not execution.size:
+                continue
             self._batches.inc()
             self._batch_rows.observe(execution.size)
             if execution.size not in self._sizes:

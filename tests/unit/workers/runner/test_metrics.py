@@ -65,6 +65,15 @@ def test_a_failed_row_counts_as_such(metrics: RunnerMetrics) -> None:
     assert sample("galley_runner_stage_seconds_total", stage="fail") == pytest.approx(before + 0.5)
 
 
+def test_a_batch_without_rows_is_no_call_of_the_model(metrics: RunnerMetrics) -> None:
+    before = sample("galley_runner_batches_total")
+
+    metrics.executed([Execution(0, 0.1, 0.2, 0.3)])
+
+    assert sample("galley_runner_batches_total") == before
+    assert REGISTRY.get_sample_value("galley_runner_batch_size_total", {"batch_size": "0"}) is None
+
+
 def test_counts_batches_by_their_size(metrics: RunnerMetrics) -> None:
     now_ms = time.time_ns() // 1_000_000
 

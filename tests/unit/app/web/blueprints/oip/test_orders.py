@@ -37,6 +37,13 @@ def test_load_takes_neither_config_nor_files() -> None:
     assert "publish" in caught.value.errors["parameters.config"][0]
 
 
+def test_a_refusal_is_not_many_times_its_body() -> None:
+    with pytest.raises(InvalidFields) as caught:
+        read(LoadOrder, b'{"parameters": {%b"last": []}}' % b"".join(b'"%d": [],' % n for n in range(1000))).check()
+
+    assert len(caught.value.errors) <= 16
+
+
 @pytest.mark.parametrize("body", [b"", b'{"parameters": {"unload_dependents": true}}'])
 def test_unload_takes_the_word_of_dependents(body: bytes) -> None:
     assert isinstance(read(UnloadOrder, body), UnloadOrder)
