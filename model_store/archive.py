@@ -65,7 +65,16 @@ class Archive:
         try:
             with self._zip.open(self._records[name]) as record:
                 data = record.read(self._unread + 1)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as err:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ) as err:
+            # ValueError: the name before the record's bytes is another than the directory's, and no UTF-8.
             raise _broken(f"{name} cannot be read ({err})") from err
 
         self._unread -= len(data)

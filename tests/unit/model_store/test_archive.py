@@ -90,6 +90,16 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
         archive.read("code/x.py")
 
 
+def test_a_record_that_says_another_name_than_the_directory_is_refused(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.pt", {"code/x.py": b"good"})
+    for other in (b"archive/code/y.py", b"archive/code/\xff.py"):
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"archive/code/x.py", other, 1))
+        with Archive(path) as archive, pytest.raises(UnloadableArtifact, match=r"code/x\.py cannot be read"):
+            archive.read("code/x.py")
+        path.write_bytes(data)
+
+
 @pytest.mark.parametrize("data", [b"", b"PK", b"import os"])
 def test_what_is_no_zip_file_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(data)
