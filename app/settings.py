@@ -13,6 +13,8 @@ from environs import Env, EnvValidationError, validate
 
 # A Unix socket's path may hold 107 bytes; runner sockets add up to 60 behind the folder.
 LONGEST_RUN_DIR = 45
+# The task that waits for a verification is ended within the hour, and has to start and to publish besides.
+LONGEST_VERIFICATION_S = 3300.0
 # HS256 is as strong as its key, up to 32 bytes.
 LEAST_SECRET = 32
 NO_SECRET = (
@@ -114,7 +116,7 @@ class Settings:
     verification_cpu_s: float
     """Processor seconds a model may take while it is verified."""
     verification_wall_s: float
-    """Seconds a verification may take by the clock."""
+    """Seconds a verification may take by the clock; at most LONGEST_VERIFICATION_S."""
 
     assignment_ttl_s: int
     """How long it is remembered which variant answered a request or a subject, for outcomes that name it."""
@@ -183,7 +185,7 @@ def read_settings() -> Settings:
         drain_s=env.float("DRAIN_S", 30.0, validate=positive),
         verification_memory=env.int("VERIFICATION_MEMORY", 4 * 2**30, validate=positive),
         verification_cpu_s=env.float("VERIFICATION_CPU_S", 120.0, validate=positive),
-        verification_wall_s=env.float("VERIFICATION_WALL_S", 300.0, validate=positive),
+        verification_wall_s=env.float("VERIFICATION_WALL_S", 300.0, validate=verification_time),
         assignment_ttl_s=env.int("ASSIGNMENT_TTL_S", 7 * 86_400, validate=positive),
         assignments_kept=env.int("ASSIGNMENTS_KEPT", 1_000_000, validate=positive),
         outcome_days=env.int("OUTCOME_DAYS", 90, validate=positive),
@@ -215,6 +217,7 @@ def secret_to_make() -> Path | None:
 
 positive = validate.Range(min=0, min_inclusive=False)
 not_negative = validate.Range(min=0)
+verification_time = validate.Range(min=0, max=LONGEST_VERIFICATION_S, min_inclusive=False)
 database_url = validate.Regexp(
     r"(sqlite|postgresql\+psycopg)://", error="Write sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
 )

@@ -145,3 +145,12 @@ def test_production_refuses_a_made_up_secret(environment: pytest.MonkeyPatch, tm
     environment.setenv("JWT_SECRET_FILE", str(made_up))
 
     assert read_settings().jwt_secret == SECRET
+
+
+@pytest.mark.parametrize("seconds", ["0", "3301", "inf", "nan"])
+def test_a_verification_may_not_outlast_its_task(environment: pytest.MonkeyPatch, seconds: str) -> None:
+    """The task would be ended first, without a reason that its job could give."""
+    environment.setenv("VERIFICATION_WALL_S", seconds)
+
+    with pytest.raises(SettingsError, match="VERIFICATION_WALL_S"):
+        read_settings()

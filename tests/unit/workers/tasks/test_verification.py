@@ -9,6 +9,7 @@ import pytest
 from app.db.repositories.jobs import JobFacts, JobRepository, JobState
 from app.errors import ForbiddenCode, RedisUnavailable, StoreUnreachable
 from app.services.publishing import Submission
+from app.settings import LONGEST_VERIFICATION_S
 from model_store.manifest import decode_draft
 from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
@@ -16,7 +17,8 @@ from tests.factories.settings import make_settings
 from tests.factories.uploads import MANIFEST
 from workers.bootstrap import WorkerParts, assemble
 from workers.tasks import verification
-from workers.tasks.verification import verify_version
+from workers.tasks.verification import LONGEST_S, verify_version
+from workers.verification.limited_process import END_S, START_S
 from workers.verification.limits import VerificationLimits
 from workers.verification.verdict import Verdict
 
@@ -232,3 +234,7 @@ def test_upload_that_is_elsewhere_is_told(parts: WorkerParts, verifier: Verifier
     run(job_id)
 
     assert (parts.jobs.find(job_id).error or {})["code"] == "upload_lost"
+
+
+def test_the_longest_verification_ends_before_its_task_is_ended() -> None:
+    assert START_S + LONGEST_VERIFICATION_S + END_S < LONGEST_S
