@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.infra.disk import disk_errors
@@ -61,5 +61,7 @@ def _make(folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+    # The job's client and its worker may remove it at the same moment, each what the other leaves.
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)

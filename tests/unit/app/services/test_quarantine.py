@@ -1,6 +1,7 @@
 """Uploads lie in folders of their jobs, and go with them."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def test_removing_again_does_nothing(quarantine: Quarantine) -> None:
     quarantine.remove("one")
 
     assert not quarantine.folder("one").exists()
+
+
+def test_two_may_remove_an_upload_at_once(quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client deletes a job in the moment in which its worker tidies up."""
+    folder = put(quarantine, "one")
+    (folder / "assets").mkdir()
+    remove = shutil.rmtree
+
+    def be_overtaken(path: Path) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        (path / "model.pt").unlink()
+        raise FileNotFoundError(path / "model.pt")
+
+    monkeypatch.setattr(shutil, "rmtree", be_overtaken)
+    quarantine.remove("one")
+
+    assert not folder.exists()
 
 
 def test_sweep_takes_old_uploads_that_nobody_needs(quarantine: Quarantine) -> None:
