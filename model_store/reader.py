@@ -106,16 +106,31 @@ class ModelStore:
         if strays:
             raise StrayFile(f"{version_path(ref)}/{min(strays)}")
 
-    def local_folder(self, ref: ModelRef) -> Path:
-        """Return a folder of this machine with the version's files; copies a remote one once, checking its hashes."""
+    def local_folder(self, ref: ModelRef, *, digest: str = "") -> Path:
+        """Return a folder of this machine with the version's files; copies a remote one once, checking its hashes.
+
+        Who knows the version's `digest` gets a copy that is there already while the store is away, too.
+        """
         if self.is_local:
             self._manifest_bytes(ref)
             return Path(self.path(version_path(ref)))
 
-        target = self.cache_dir / ref.name / f"{ref.version}-{self.digest(ref)[:DIGEST_LETTERS]}"
+        digest = digest or self.digest(ref)
+        target = self._copy_path(ref, digest)
         if not target.is_dir():
-            self._copy_to(ref, target)
+            self._copy_to(ref, target, digest)
         return target
+
+    def drop_damaged_copy(self, ref: ModelRef, digest: str) -> None:
+        """Delete this machine's copy of a remote version if its bytes are not those of its manifest."""
+        copy = self._copy_path(ref, digest)
+        if self.is_local or not copy.is_dir():
+            return
+
+        with self.reaching(), staging_folder(self.staging_dir) as aside:
+            if not _is_whole(copy, digest):
+                # Whoever reads it has it open; nobody finds half of it.
+                copy.rename(aside / copy.name)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -177,7 +192,13 @@ class ModelStore:
         if found != entry:
             raise DigestMismatch(relative)
 
-    def _copy_to(self, ref: ModelRef, target: Path) -> None:
+    def _copy_path(self, ref: ModelRef, digest: str) -> Path:
+        return self.cache_dir / ref.name / f"{ref.version}-{digest[:DIGEST_LETTERS]}"
+
+    def _copy_to(self, ref: ModelRef, target: Path, digest: str) -> None:
+        if self.digest(ref) != digest:
+            raise DigestMismatch(manifest_path(ref))
+
         manifest = self.manifest(ref)
         with self.staging() as folder:
             for name, entry in manifest.files.items():
@@ -187,6 +208,22 @@ class ModelStore:
                 sync_tree(folder)
                 # False: another process of this machine was faster, with the same bytes.
                 move_folder(folder, target)
+
+
+def _is_whole(folder: Path, digest: str) -> bool:
+    """Tell whether a version's folder holds the manifest of that digest, and each of its files as it says."""
+    try:
+        data = (folder / MANIFEST_FILE).read_bytes()
+        return sha256(data).hexdigest() == digest and all(
+            _entry(folder / name) == entry for name, entry in decode_manifest(data).files.items()
+        )
+    except FileNotFoundError:
+        return False
+
+
+def _entry(path: Path) -> FileEntry:
+    with path.open("rb") as file:
+        return hash_stream(file)
 
 
 def open_store(url: str, cache_dir: Path) -> ModelStore:

@@ -179,6 +179,8 @@ class Controller:
             logger.info("the runner of %s has drained", ended.version.ref)
             return
 
+        if not ended.served_s:
+            self._folders.suspect(ended.version)
         FAILURES.labels(*labels(ended.version.ref)).inc()
         failure = self._restarts.note_end(ended.version, ended.reason, served_s=ended.served_s)
         wait_s = max(0.0, failure.retry_at - time.monotonic())

@@ -16,6 +16,7 @@ class VersionFolders:
         self._on_ready = on_ready
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="version-folder")
         self._fetches: dict[DesiredVersion, Future[Path]] = {}
+        self._suspects: set[DesiredVersion] = set()
 
     def take(self, version: DesiredVersion) -> Path | None:
         """Return a version's folder, or None while it is being fetched.
@@ -24,13 +25,23 @@ class VersionFolders:
         """
         fetch = self._fetches.get(version)
         if fetch is None:
-            fetch = self._fetches[version] = self._pool.submit(self._store.local_folder, version.ref)
+            fetch = self._fetches[version] = self._pool.submit(self._fetch, version)
             fetch.add_done_callback(lambda _: self._on_ready())
         if not fetch.done():
             return None
 
         del self._fetches[version]
         return fetch.result()
+
+    def suspect(self, version: DesiredVersion) -> None:
+        """Have the local copy of a version that did not load be hashed, and fetched again if it is damaged."""
+        self._suspects.add(version)
+
+    def _fetch(self, version: DesiredVersion) -> Path:
+        if version in self._suspects:
+            self._store.drop_damaged_copy(version.ref, version.digest)
+            self._suspects.discard(version)
+        return self._store.local_folder(version.ref, digest=version.digest)
 
     def close(self) -> None:
         """Stop fetching; a copy under way is finished first."""

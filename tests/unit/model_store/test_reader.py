@@ -1,5 +1,6 @@
 """A store lists what is published, trusts only what its hashes say, and brings remote versions here once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -118,6 +119,48 @@ def test_a_remote_version_is_copied_once(remote_store: ModelStore, tmp_path: Pat
     assert remote_store.local_folder(ref) == folder
     assert (folder / "model.pt").read_bytes() == b"weights"
     assert list(remote_store.staging_dir.iterdir()) == []
+
+
+def test_a_copy_is_there_while_the_store_is_away(remote_store: ModelStore, tmp_path: Path) -> None:
+    ref = publish_bytes(remote_store, tmp_path)
+    digest = remote_store.digest(ref)
+    folder = remote_store.local_folder(ref)
+
+    with mock.patch.object(type(remote_store.file_system), "cat_file", side_effect=OSError(5, "Input/output error")):
+        assert remote_store.local_folder(ref, digest=digest) == folder
+
+
+def test_a_manifest_of_another_digest_is_not_copied(remote_store: ModelStore, tmp_path: Path) -> None:
+    ref = publish_bytes(remote_store, tmp_path)
+
+    with pytest.raises(DigestMismatch, match=r"tiny/1/manifest\.json"):
+        remote_store.local_folder(ref, digest="0" * 64)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"other")])
+@pytest.mark.parametrize("name", ["model.pt", "manifest.json"])
+def test_a_damaged_copy_is_dropped_and_fetched_again(
+    remote_store: ModelStore, tmp_path: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    ref = publish_bytes(remote_store, tmp_path, artifact=b"weights")
+    digest = remote_store.digest(ref)
+    folder = remote_store.local_folder(ref)
+    (folder / name).chmod(0o600)
+    harm(folder / name)
+
+    remote_store.drop_damaged_copy(ref, digest)
+
+    assert not folder.exists()
+    assert (remote_store.local_folder(ref, digest=digest) / "model.pt").read_bytes() == b"weights"
+
+
+def test_a_whole_copy_is_not_dropped(store: ModelStore, tmp_path: Path) -> None:
+    ref = publish_bytes(store, tmp_path)
+    folder = store.local_folder(ref)
+
+    store.drop_damaged_copy(ref, store.digest(ref))
+
+    assert (folder / "model.pt").is_file()
 
 
 def test_a_bad_remote_copy_is_not_kept(remote_store: ModelStore, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -24,7 +25,8 @@ class SlowStore:
         self.may_go_on = threading.Event()
         self.results: list[Path | StoreUnreachable] = []
 
-    def local_folder(self, ref: ModelRef) -> Path:
+    def local_folder(self, ref: ModelRef, *, digest: str) -> Path:
+        assert digest == VERSION.digest
         self.may_go_on.wait(10)
         result = self.results.pop(0)
         if isinstance(result, StoreUnreachable):
@@ -43,9 +45,14 @@ def fetched() -> threading.Event:
 
 
 @pytest.fixture
-def folders(store: SlowStore, fetched: threading.Event) -> Iterator[VersionFolders]:
+def spec(store: SlowStore) -> Any:
     spec = mock.create_autospec(ModelStore, instance=True)
     spec.local_folder.side_effect = store.local_folder
+    return spec
+
+
+@pytest.fixture
+def folders(store: SlowStore, spec: Any, fetched: threading.Event) -> Iterator[VersionFolders]:
     folders = VersionFolders(spec, slots=1, on_ready=fetched.set)
     yield folders
     store.may_go_on.set()
@@ -73,6 +80,21 @@ def test_failed_fetch_is_told_and_begun_again(folders: VersionFolders, store: Sl
         take_patiently(folders)
 
     assert take_patiently(folders) == tmp_path / "digits/1"
+
+
+def test_copy_of_a_version_that_did_not_load_is_looked_at_once(
+    folders: VersionFolders, store: SlowStore, spec: Any, tmp_path: Path
+) -> None:
+    store.results = [tmp_path, tmp_path, tmp_path]
+    store.may_go_on.set()
+    take_patiently(folders)
+    spec.drop_damaged_copy.assert_not_called()
+
+    folders.suspect(VERSION)
+    take_patiently(folders)
+    take_patiently(folders)
+
+    spec.drop_damaged_copy.assert_called_once_with(VERSION.ref, VERSION.digest)
 
 
 def take_patiently(folders: VersionFolders) -> Path:
