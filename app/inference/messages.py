@@ -91,7 +91,7 @@ class Refusal(Struct, tag="refusal", frozen=True, kw_only=True):
 
 
 class RunnerStatus(Struct, tag="status", frozen=True, kw_only=True):
-    """How a runner is. `memory_bytes` is its proportional share (PSS), `rows_per_s` its measured best speed."""
+    """How a runner is. `rows_per_s` is its measured best speed; its memory is what the controller weighs."""
 
     call_id: int
     name: str
@@ -102,7 +102,6 @@ class RunnerStatus(Struct, tag="status", frozen=True, kw_only=True):
     reason: str = ""
     queued_rows: int = 0
     capacity_rows: int = 0
-    memory_bytes: int = 0
     rows_per_s: float = 0.0
     load_s: float = 0.0
     idle_s: float = 0.0
