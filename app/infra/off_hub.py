@@ -1,6 +1,7 @@
 """Take CPU-heavy calls off the gevent hub, so that other requests of the worker go on."""
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import TypeVar
 
 from gevent import get_hub, monkey
@@ -16,5 +17,31 @@ def off_hub(function: Callable[..., T], *args: object) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args)
 
-    result: T = get_hub().threadpool.apply(function, args)
+    caught = _Caught()
+    result: T = get_hub().threadpool.apply(_run, (caught, function, args))
+    if caught.error is not None:
+        raise caught.error
+
     return result
+
+
+class _Caught:
+    """Carries what a function raised out of its thread: gevent would print it, as if nobody handled it."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        """Begin to catch."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
+        """Keep what was raised."""
+        self.error = error
+        return True
+
+
+def _run(caught: _Caught, function: Callable[..., T], args: tuple[object, ...]) -> T | None:
+    with caught:
+        return function(*args)
+
+    return None

@@ -37,3 +37,22 @@ def test_the_hub_goes_on_meanwhile() -> None:
     )
 
     assert int(answer.stdout) >= 5
+
+
+FAILING = """
+from gevent import monkey
+monkey.patch_all()
+from app.infra.off_hub import off_hub
+
+try:
+    off_hub(int, "no number")
+except ValueError as err:
+    print("caught", err)
+"""
+
+
+def test_what_is_raised_comes_to_the_caller_and_to_nobody_else() -> None:
+    answer = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True, timeout=60)
+
+    assert answer.stdout.startswith("caught invalid literal")
+    assert "Traceback" not in answer.stderr
