@@ -4,6 +4,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 import pytest
+from supervisor.datatypes import RestartUnconditionally
 from supervisor.options import ServerOptions
 
 from app.settings import Settings
@@ -39,6 +40,14 @@ def test_requests_end_before_models_and_redis_ends_last(tmp_path: Path) -> None:
     stopping = sorted(options.process_group_configs, reverse=True)
 
     assert [group.name for group in stopping] == ["web", "celery", "controller", "redis"]
+
+
+def test_part_that_ends_is_started_again_however_it_ended(tmp_path: Path) -> None:
+    options = _read_as_supervisord(make_settings(tmp_path, run_dir=tmp_path / "run"))
+
+    restarts = {group.process_configs[0].autorestart for group in options.process_group_configs}
+
+    assert restarts == {RestartUnconditionally}
 
 
 def test_foreign_redis_is_not_started(tmp_path: Path) -> None:
