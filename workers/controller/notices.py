@@ -18,6 +18,7 @@ from workers.controller.watched_runner import HOST
 from workers.controller.wishes import Wishes
 
 UNLOADED = "It was unloaded, and answers again once it is loaded."
+FEWER = "The memory budget has no room for all of its instances; unless it is pinned, only the first one makes room."
 GAVE_WAY = "It gave its memory to versions that were used more lately; a call loads it again."
 
 
@@ -62,8 +63,12 @@ def held_back(wishes: Wishes, plan: Plan, runners: Sequence[RunnerRecord], ledge
     """Tell of the versions that do not run because somebody unloaded them, or for want of memory."""
     failed = {(record.name, record.version) for record in runners if record.state is RunnerState.FAILED}
     notices = [HeldBack(name=ref.name, version=ref.version, reason=UNLOADED) for ref in sorted(wishes.unloaded)]
-    for version in _without(wishes.versions, runners, RunnerState.READY):
-        reason = plan.held_back.get(version) or (GAVE_WAY if ledger.has_given_way(version) else "")
+    absent = _without(wishes.versions, runners, RunnerState.READY)
+    for version in wishes.versions:
+        if version in absent:
+            reason = plan.held_back.get(version) or (GAVE_WAY if ledger.has_given_way(version) else "")
+        else:
+            reason = FEWER if version in plan.held_back else ""
         if reason and (version.ref.name, version.ref.version) not in failed:
             notices.append(HeldBack(name=version.ref.name, version=version.ref.version, reason=reason))
     return notices

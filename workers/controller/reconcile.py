@@ -8,6 +8,8 @@ from app.services.catalog import DesiredVersion
 from workers.controller.budget import Tenant, allot
 from workers.controller.situation import SERVING, RunnerView, Situation
 
+# Who loads for longer than this keeps no slot: two that loop for ever would keep all others from loading.
+SLOT_S = 15.0
 # A drained runner ends by itself within `drain_s`; the rest is for saying goodbye.
 DRAIN_MARGIN_S = 2.0
 
@@ -104,7 +106,7 @@ def _missing(situation: Situation) -> Iterator[Tenant]:
 def _startable(versions: Sequence[DesiredVersion], situation: Situation) -> list[DesiredVersion]:
     """Return what may load now: as many as there are slots, and what fits beside all that lives, the dying included."""
     limits = situation.limits
-    slots = limits.load_slots - sum(runner.state is RunnerState.LOADING for runner in situation.runners)
+    slots = limits.load_slots - sum(_has_slot(runner) for runner in situation.runners)
     room_bytes = limits.budget_bytes - sum(situation.held_bytes(runner) for runner in situation.runners)
     started: list[DesiredVersion] = []
     for version in versions:
@@ -113,6 +115,10 @@ def _startable(versions: Sequence[DesiredVersion], situation: Situation) -> list
             room_bytes -= need_bytes
             started.append(version)
     return started
+
+
+def _has_slot(runner: RunnerView) -> bool:
+    return runner.state is RunnerState.LOADING and runner.loading_s <= SLOT_S
 
 
 def _is_hung(runner: RunnerView, situation: Situation) -> bool:

@@ -11,7 +11,7 @@ from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 from tests.fakes.inference import make_record
 from workers.controller.ledger import Ledger
-from workers.controller.notices import GAVE_WAY, UNLOADED, Notices, failed_records, held_back
+from workers.controller.notices import FEWER, GAVE_WAY, UNLOADED, Notices, failed_records, held_back
 from workers.controller.reconcile import Plan
 from workers.controller.restarts import Restarts
 from workers.controller.wishes import Wishes
@@ -116,3 +116,9 @@ def test_plans_reason_and_unload_are_told(ledger: Ledger) -> None:
     notices = held_back(wishes, Plan(held_back={VERSION: "No memory."}), [], ledger)
 
     assert [(each.version, each.reason) for each in notices] == [(2, UNLOADED), (1, "No memory.")]
+
+
+def test_missing_instances_are_told_though_one_answers(ledger: Ledger) -> None:
+    notices = held_back(WISHES, Plan(held_back={VERSION: "No memory."}), [READY], ledger)
+
+    assert [each.reason for each in notices] == [FEWER]

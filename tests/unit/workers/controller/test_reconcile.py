@@ -12,7 +12,7 @@ from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
 from model_store.model_ref import ModelRef
 from workers.controller.budget import NO_ROOM, NO_ROOM_BESIDE_FIXED
-from workers.controller.reconcile import DRAIN_MARGIN_S, Plan, plan
+from workers.controller.reconcile import DRAIN_MARGIN_S, SLOT_S, Plan, plan
 from workers.controller.situation import Limits, Prospect, RunnerView, Situation
 from workers.controller.wishes import Wishes
 
@@ -75,6 +75,12 @@ def test_waiting_version_is_not_started() -> None:
 def test_no_more_are_started_than_may_load_at_a_time() -> None:
     assert make_plan([ONE, TWO, THREE]).start == [ONE, TWO]
     assert make_plan([ONE, TWO, THREE], replace(READY_ONE, state=RunnerState.LOADING)).start == [TWO]
+
+
+def test_loads_that_loop_leave_the_slots_to_others() -> None:
+    looping = replace(READY_ONE, state=RunnerState.LOADING, loading_s=SLOT_S + 0.1)
+
+    assert make_plan([ONE, TWO, THREE, OTHER], looping, replace(looping, version=TWO)).start == [THREE, OTHER]
 
 
 @pytest.mark.parametrize("state", [RunnerState.DRAINING, RunnerState.FAILED])
