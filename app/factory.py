@@ -113,6 +113,7 @@ def wire(core: Core, inference: InferenceClient, *, send: Callable[[TaskName, st
     experiment_store = ExperimentStore(core.redis)
     assignments = AssignmentLog(experiment_store, router, Keeping.of(settings))
     catalog_news = Subscriber(core.redis, {CATALOG_CHANNEL: router.wake}, on_connect=router.wake)
+    router.trust(lambda: catalog_news.is_connected)
     jobs = JobService(database, send)
     token_codec = JwtCodec(settings)
     tokens = TokenService(settings, database, token_codec, redis_client=core.redis)

@@ -16,6 +16,7 @@ from gevent.server import StreamServer
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
+from deploy.joined_head import JoinedHead
 from deploy.refusals import INTERNAL, refusal_of
 
 BEAT_S = 1.0
@@ -68,6 +69,14 @@ class DrainingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             super().handle(listener, client, addr)
         finally:
             del self._clients[greenlet]
+
+    def handle_request(self, listener_name: Any, request: Any, client: socket.socket, addr: Any) -> None:
+        """Answer one request, its head and body in one packet where they fit."""
+        joined = JoinedHead(client)
+        try:
+            super().handle_request(listener_name, request, joined, addr)
+        finally:
+            joined.flush()
 
     def handle_error(self, _request: Any, client: socket.socket, addr: Any, error: BaseException) -> None:
         """Refuse bytes that are no request in the form of all other failures; gunicorn's own page echoes them."""

@@ -14,6 +14,7 @@ from flask import Flask, Response, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
 from app.errors import InvalidClient, RateLimited
+from app.infra.rate_lease import LeasedWindows
 from app.infra.rate_limit import FallbackWindows, RateLimit
 from app.settings import Settings
 from app.web.api import problems
@@ -62,8 +63,8 @@ class Limits:
     """The limits of one app: flask-limiter's, but for inference, which is too hot for its several trips to Redis."""
 
     def __init__(self, settings: Settings, windows: FallbackWindows) -> None:
-        self._windows = windows
         self._inference = RateLimit.parse(settings.limit_inference)
+        self._leases = LeasedWindows(windows, self._inference)
         management = ApplicationLimit(
             limit_provider=settings.limit_management,
             scope=LimitClass.MANAGEMENT,
@@ -113,7 +114,7 @@ class Limits:
             return
 
         limit = self._inference
-        window = self._windows.add(f"{LimitClass.INFERENCE}:{_subject()}", 1, limit.window_s)
+        window = self._leases.hit(f"{LimitClass.INFERENCE}:{_subject()}")
         g.standing = Standing(limit.amount, max(limit.amount - window.count, 0), window.reset_after_s)
         if window.count > limit.amount:
             raise g.standing.refusal(LimitClass.INFERENCE)

@@ -209,6 +209,25 @@ def test_change_is_seen_without_being_woken(sql: FakeSql, following: Callable[[f
     wait_until(lambda: router.resolve("digits").ref.version == 2)
 
 
+def test_sql_is_read_seldom_while_changes_are_told(sql: FakeSql, following: Callable[[float], Router]) -> None:
+    asked: list[bool] = []
+
+    def is_told() -> bool:
+        asked.append(is_connected)
+        return is_connected
+
+    is_connected = True
+    router = following(0.01)
+    router.trust(is_told)
+    wait_until(lambda: len(asked) >= 2)
+    reads, so_far = sql.reads, len(asked)
+    wait_until(lambda: len(asked) >= so_far + 5)
+    assert sql.reads == reads
+
+    is_connected = False
+    wait_until(lambda: sql.reads > reads)
+
+
 def test_last_known_catalogue_outlives_sql(
     sql: FakeSql, following: Callable[[float], Router], caplog: pytest.LogCaptureFixture
 ) -> None:
