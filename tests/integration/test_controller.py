@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from app.inference.messages import RunnerState
+from app.infra.metrics import collect
 from model_store.model_ref import ModelRef
 from tests.conftest import current_holdings
 from tests.factories.callers import calling
@@ -88,6 +89,19 @@ def test_killed_controller_costs_nothing_and_its_successor_adopts(stage: Control
 
     assert (adopted.pid, adopted.address, adopted.digest) == (before.pid, before.address, before.digest)
     assert (outcome.wrong, outcome.failures) == (0, {})
+
+
+def test_successor_of_a_killed_controller_counts_on(stage: ControllerStage, ref: ModelRef) -> None:
+    dead = stage.controller_pid
+    stage.kill_controller()
+    stage.start_controller()
+    wait_until(lambda: stage.directory.snapshot.controller_pid == stage.controller_pid, timeout_s=30)
+
+    shown = collect(stage.settings.metrics_dir).decode()
+
+    assert list(stage.settings.metrics_dir.glob(f"*/*_{dead}.db")) == []
+    assert f'galley_controller_starts_total{{model="{ref.name}",version="1"}} 1.0' in shown
+    assert f'galley_controller_load_seconds_count{{model="{ref.name}",version="1"}} 1.0' in shown
 
 
 def test_forkserver_of_a_killed_controller_ends_and_its_runners_live(stage: ControllerStage, ref: ModelRef) -> None:

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client.mmap_dict import MmapedDict
 
 from app.inference.messages import RunnerState, RunnerStatus
 from app.settings import Settings
@@ -120,6 +121,18 @@ def test_note_of_a_dead_runner_is_swept_with_its_socket(
     assert len(fleet) == 0
     assert left_files(settings) == []
     os.kill(note.pid, 0)
+
+
+def test_counts_of_runners_that_died_unwatched_are_folded(fleet: Fleet, settings: Settings) -> None:
+    folder = settings.metrics_dir / "runners"
+    folder.mkdir(parents=True)
+    # No process has this number: it is above the kernel's largest.
+    for kind in ("counter", "gauge_livesum"):
+        MmapedDict(str(folder / f"{kind}_{2**22 + 1}.db")).close()
+
+    fleet.adopt()
+
+    assert [path.name for path in folder.glob("*.db")] == ["counter_folded.db"]
 
 
 @pytest.mark.usefixtures("runner")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState
-from app.infra.metrics import fold_dead_process
+from app.infra.metrics import fold_dead_process, fold_dead_processes
 from app.services.catalog import DesiredVersion
 from app.settings import Settings
 from workers.controller.contact import RunnerContact
@@ -75,6 +75,8 @@ class Fleet:
         for note in self._files.read():
             self._adopt(note, contacts[note.address], deadline)
         self._files.sweep(set(self._runners))
+        # Of one that died before its pid was noted, nothing else tells.
+        fold_dead_processes(self._metrics_dir)
 
     def view(self) -> list[RunnerView]:
         """Return what the plan looks at."""
