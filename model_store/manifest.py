@@ -13,6 +13,8 @@ SAMPLES_FILE = "samples.json"
 ARTIFACT_FILE = "model.pt"
 # Of a manifest that does not say; verification takes it down to 1 for a model that cannot batch.
 DEFAULT_BATCH_SIZE = 32
+# Inputs, and outputs: more than any model has, and few enough to go through one by one.
+MOST_TENSORS = 1000
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
@@ -160,6 +162,8 @@ def check_manifest(manifest: Manifest) -> Manifest:
 
     for kind, specs in (("input", manifest.inputs), ("output", manifest.outputs)):
         names = [spec.name for spec in specs]
+        if len(names) > MOST_TENSORS:
+            raise InvalidManifest(f"There are {len(names)} {kind}s; {MOST_TENSORS} is the limit.")
         if len(set(names)) != len(names):
             raise InvalidManifest(f"Two {kind}s have the same name: {', '.join(names)}.")
     _check_state(manifest)

@@ -4,6 +4,7 @@ Datatypes and the JSON form of a tensor are those of the Open Inference Protocol
 """
 
 import math
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -68,12 +69,17 @@ _decode = msgspec.json.Decoder(_SampleFile).decode
 def decode_samples(data: bytes) -> list[Sample]:
     """Read samples.json.
 
-    :raises SignatureMismatch: when it is not of that form.
+    :raises SignatureMismatch: when it is not of that form, or has two tensors of one name side by side.
     """
     try:
-        return _decode(data).samples
+        samples = _decode(data).samples
     except (msgspec.MsgspecError, UnicodeDecodeError) as err:
         raise SignatureMismatch(f"The samples cannot be read: {err}.") from err
+
+    for sample in samples:
+        _check_names(sample.inputs)
+        _check_names(sample.outputs)
+    return samples
 
 
 def encode_samples(samples: list[Sample]) -> bytes:
@@ -107,8 +113,9 @@ def to_array(tensor: SampleTensor) -> NDArray[Any]:
         raise SignatureMismatch(f"Tensor {tensor.name!r} has elements that are not {tensor.datatype}.")
 
     try:
-        return np.array(tensor.data, dtype=dtype).reshape(tensor.shape)
-    except OverflowError as err:
+        with np.errstate(over="raise"):
+            return np.array(tensor.data, dtype=dtype).reshape(tensor.shape)
+    except (OverflowError, FloatingPointError) as err:
         raise SignatureMismatch(f"Tensor {tensor.name!r} has elements out of {tensor.datatype}'s range.") from err
     except ValueError as err:
         # More dimensions than numpy has, or too long ones beside one of length 0.
@@ -140,3 +147,9 @@ def check_array(spec: TensorSpec, array: NDArray[Any]) -> None:
         raise SignatureMismatch(f"Tensor {spec.name!r} has shape {list(array.shape)}; its signature says {spec.shape}.")
     if array.dtype != numpy_dtype(spec.datatype):
         raise SignatureMismatch(f"Tensor {spec.name!r} is {array.dtype}; its signature says {spec.datatype}.")
+
+
+def _check_names(tensors: list[SampleTensor]) -> None:
+    for name, count in Counter(tensor.name for tensor in tensors).most_common(1):
+        if count > 1:
+            raise SignatureMismatch(f"A sample has two tensors named {name!r} side by side.")

@@ -69,6 +69,14 @@ def test_memory_is_limited(tmp_path: Path, module: nn.Module) -> None:
         verify_isolated(stage_good(tmp_path, module), limits=LIMITS)
 
 
+def test_memory_that_the_signature_asks_for_is_limited(tmp_path: Path) -> None:
+    """Before the model has answered anything: nothing of it is to blame, and nothing catches it."""
+    wide = TensorSpec(name="x", datatype="FP32", shape=[-1, 2**60])
+
+    with pytest.raises(LimitExceeded, match="while deriving the signature"):
+        verify_isolated(stage(tmp_path, ColourModel(), inputs=[wide], outputs=[]), limits=LIMITS)
+
+
 def test_a_crash_names_the_step(tmp_path: Path) -> None:
     with pytest.raises(UnloadableArtifact, match="was ended by SIGSEGV while running a made-up row"):
         verify_isolated(stage(tmp_path, Crashes()), limits=LIMITS)

@@ -13,6 +13,7 @@ import msgspec
 import torch
 
 from app.errors import GalleyError, LimitExceeded, StoreError, UnloadableArtifact
+from workers.runner.loaded_model import MODEL_ERRORS, last_line
 from workers.runner.pipelines.base import Limits
 from workers.verification.confinement import confine
 from workers.verification.limits import VerificationLimits
@@ -32,7 +33,7 @@ def main(argument: str) -> None:
     confine(order)
     try:
         writer.send(trial.run(Path()))
-    except (GalleyError, MemoryError) as err:
+    except (GalleyError, *MODEL_ERRORS) as err:
         writer.send(_failed(err, order, trial.step))
 
 
@@ -44,7 +45,8 @@ def _failed(err: Exception, order: Order, step: str) -> Failed:
     if isinstance(err, StoreError):
         return Failed(err.code, err.detail[:10_000])
 
-    return Failed(UnloadableArtifact.code, str(err)[:10_000])
+    said = str(err) if isinstance(err, GalleyError) else f"Verification broke while {step}: {last_line(err)}"
+    return Failed(UnloadableArtifact.code, said[:10_000])
 
 
 def _names_memory(err: BaseException) -> bool:

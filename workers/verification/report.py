@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app.errors import GalleyError, StoreError, UnloadableArtifact
-from model_store.manifest import Measured, TensorSpec
+from model_store.manifest import MOST_TENSORS, Measured, TensorSpec
 
 LENGTH = struct.Struct("<I")
 LONGEST_MESSAGE = 2**20
@@ -39,8 +39,8 @@ class Step(Struct, frozen=True, tag="step"):
 class Found(Struct, frozen=True, tag="found"):
     """The end of a verification that went well: what the model is, and how it ran."""
 
-    inputs: Annotated[list[TensorSpec], Meta(min_length=1, max_length=1000)]
-    outputs: Annotated[list[TensorSpec], Meta(min_length=1, max_length=1000)]
+    inputs: Annotated[list[TensorSpec], Meta(min_length=1, max_length=MOST_TENSORS)]
+    outputs: Annotated[list[TensorSpec], Meta(min_length=1, max_length=MOST_TENSORS)]
     max_batch_size: Annotated[int, Meta(ge=1, le=4096)]
     measured: Measured
 

@@ -59,6 +59,8 @@ def _inputs(samples: Sequence[Sample], parameters: Sequence[str]) -> list[Tensor
         )
 
     first = {tensor.name: tensor for tensor in samples[0].inputs}
+    if not first:
+        raise MissingSignature("The manifest has no inputs, and neither has the first sample.")
     if set(parameters) <= set(first):
         first = {name: first[name] for name in parameters} | first
     shapes = {

@@ -6,6 +6,7 @@ import pytest
 from app.errors import InvalidManifest
 from model_store.manifest import (
     DEFAULT_BATCH_SIZE,
+    MOST_TENSORS,
     FileEntry,
     Measured,
     StateSpec,
@@ -109,6 +110,13 @@ def test_two_inputs_of_one_name_are_refused() -> None:
 
     with pytest.raises(InvalidManifest, match="Two inputs"):
         check_manifest(make_manifest(inputs=[spec, spec]))
+
+
+def test_tensors_without_end_are_refused() -> None:
+    specs = [TensorSpec(name=f"x{number}", datatype="FP32", shape=[-1]) for number in range(MOST_TENSORS + 1)]
+
+    with pytest.raises(InvalidManifest, match="1001 outputs; 1000 is the limit"):
+        check_manifest(make_manifest(outputs=specs))
 
 
 def test_state_must_name_tensors_of_the_signature() -> None:

@@ -76,6 +76,8 @@ def test_an_unknown_datatype_is_named() -> None:
         tensor("INT32", [True]),
         tensor("BOOL", [1]),
         tensor("FP32", ["1"]),
+        tensor("FP32", [1e39]),
+        tensor("FP16", [1e5]),
         tensor("BYTES", [1]),
         tensor("FP32", [1.0, 2.0], [3]),
         tensor("FP32", [1.0, 2.0], [-1, -2]),
@@ -104,6 +106,14 @@ def test_an_array_of_another_type_is_refused() -> None:
 def test_unreadable_samples_are_refused(data: bytes) -> None:
     with pytest.raises(SignatureMismatch, match="cannot be read"):
         decode_samples(data)
+
+
+def test_two_tensors_of_one_name_in_a_sample_are_refused() -> None:
+    twice = [tensor("FP32", [1.0]), tensor("FP32", [2.0])]
+
+    for sample in (Sample(inputs=twice, outputs=[]), Sample(inputs=[], outputs=twice)):
+        with pytest.raises(SignatureMismatch, match="two tensors named 'x'"):
+            decode_samples(encode_samples([sample]))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7])

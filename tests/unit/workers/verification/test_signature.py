@@ -139,6 +139,11 @@ def test_without_inputs_and_samples_the_parameters_are_named(tmp_path: Path) -> 
         completed(tmp_path, Embeds(), [])
 
 
+def test_a_sample_without_inputs_shows_none(tmp_path: Path) -> None:
+    with pytest.raises(MissingSignature, match="neither has the first sample"):
+        completed(tmp_path, Embeds(), [Sample(inputs=[], outputs=[])])
+
+
 @pytest.mark.parametrize(
     ("module", "inputs", "sentence"),
     [
