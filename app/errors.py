@@ -322,8 +322,7 @@ class VersionExists(ConflictError):
 
     code = "version_exists"
 
-    def __init__(self, model_name: str, version: int, *, is_deleted: bool = False) -> None:
-        why = "was deleted, and its number is never given again" if is_deleted else "is already published"
+    def __init__(self, model_name: str, version: int, *, why: str = "is already published") -> None:
         super().__init__(f"Version {version} of the model '{model_name}' {why}.")
 
 

@@ -11,7 +11,7 @@ from structlog.contextvars import get_contextvars
 
 from app.db.repositories.jobs import JobFacts, JobFilter, JobRepository, JobState
 from app.db.session import Database
-from app.errors import GalleyError, JobAbandoned, JobNotFound, JobRunning, RedisUnavailable
+from app.errors import GalleyError, JobAbandoned, JobNotFound, JobRunning, RedisUnavailable, VersionExists
 from app.infra.clock import Clock
 from app.infra.task_names import TaskName
 
@@ -64,7 +64,10 @@ class JobService:
         self._clock = clock or Clock()
 
     def create(self, draft: JobDraft) -> JobFacts:
-        """Record a job, then send its task. While the broker is away it waits; `resend_lost` sends it later."""
+        """Record a job, then send its task. While the broker is away it waits; `resend_lost` sends it later.
+
+        :raises VersionExists: when a verification is to take a number that another one, not ended yet, is to take.
+        """
         now = self._clock.utcnow()
         job = JobFacts(
             id=draft.id,
@@ -79,6 +82,7 @@ class JobService:
             created_at=now,
         )
         with self._database.write() as session:
+            _check_number(JobRepository(session), draft)
             JobRepository(session).add(job)
         self._send_task(job)
         return job
@@ -203,3 +207,9 @@ def _passes(job: JobFacts, wanted: JobFilter) -> bool:
         and wanted.state in (None, job.state)
         and (wanted.kinds is None or job.kind in wanted.kinds)
     )
+
+
+def _check_number(jobs: JobRepository, draft: JobDraft) -> None:
+    """Tell the later of two publishers at once. Two that PostgreSQL lets pass in one moment meet again in the store."""
+    if draft.kind == VERIFICATION and draft.version and jobs.is_awaited(draft.kind, draft.model_name, draft.version):
+        raise VersionExists(draft.model_name, draft.version, why="is being published by another job")

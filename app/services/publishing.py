@@ -59,7 +59,7 @@ class PublishingService:
         """Make an upload the job of whoever verifies it next.
 
         :raises InvalidFields: when the manifest is unreadable, contradicts itself or names another model.
-        :raises VersionExists: when the version it names is taken.
+        :raises VersionExists: when the version it names is taken, or is to be by a job that has not ended.
         """
         manifest = _read_manifest(submission)
         _check_alias(submission.alias)
@@ -110,7 +110,9 @@ class PublishingService:
         with self._database.read() as session:
             numbers = RemovalRepository(session).numbers(ref.name)
         if ref.version in numbers:
-            raise VersionExists(ref.name, ref.version, is_deleted=numbers[ref.version])
+            is_deleted = numbers[ref.version]
+            why = "was deleted, and its number is never given again" if is_deleted else "is already published"
+            raise VersionExists(ref.name, ref.version, why=why)
 
 
 def _read_manifest(submission: Submission) -> Manifest:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, delete, func, or_, select, update
+from sqlalchemy import Select, Update, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db.tables.jobs import JobRow
@@ -99,6 +99,11 @@ class JobRepository:
     def unfinished_ids(self) -> frozenset[str]:
         """Return the ids of all jobs that wait or run."""
         return frozenset(self._session.scalars(select(JobRow.id).where(JobRow.state.in_(UNFINISHED))))
+
+    def is_awaited(self, kind: str, model_name: str, version: int) -> bool:
+        """Say whether a job of this kind that waits or runs is about this version."""
+        is_it = (JobRow.kind == kind, JobRow.model_name == model_name, JobRow.version == version)
+        return self._session.scalar(select(exists().where(*is_it, JobRow.state.in_(UNFINISHED)))) or False
 
     def lost(self, now: datetime) -> list[JobFacts]:
         """Return the jobs whose task or worker was not heard of in time, the oldest first."""

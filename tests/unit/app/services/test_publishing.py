@@ -78,6 +78,22 @@ def test_version_of_the_manifest_is_taken_once(bench: Bench) -> None:
         bench.submit(MANIFEST.replace(b"{", b'{"version": 3, ', 1))
 
 
+def test_number_that_another_job_is_to_take_is_taken(bench: Bench) -> None:
+    """Else the later of two would wait for its verification to hear the same."""
+    third = MANIFEST.replace(b"{", b'{"version": 3, ', 1)
+    first = bench.submit(third)
+
+    with pytest.raises(VersionExists, match="is being published"):
+        bench.submit(third)
+    assert bench.submit(third, name="other").version == 3
+    assert bench.submit().version is None
+    assert [folder.name for folder in bench.quarantine.root.iterdir() if folder.name == first.id] == [first.id]
+    assert len(list(bench.quarantine.root.iterdir())) == 3
+
+    bench.jobs.delete(first.id)
+    assert bench.submit(third).version == 3
+
+
 @pytest.mark.parametrize(
     "manifest", [b"", b"[]", b'{"name": "other"}', b'{"version": 2147483648}', b'{"max_batch_size": 0}']
 )
