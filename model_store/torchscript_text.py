@@ -12,7 +12,18 @@ from app.errors import ForbiddenCode
 # Files, printing, and calls out of the process. Refused wherever they stand, because a function can be given another
 # name first (`f = torch.save`). `warn` is allowed: torch's own layers call it.
 FORBIDDEN_NAMES = frozenset(
-    {"save", "from_file", "print", "_print", "Print", "PythonOp", "rpc_async", "rpc_sync", "rpc_remote"}
+    {
+        "save",
+        "from_file",
+        "print",
+        "_print",
+        "Print",
+        "PythonOp",
+        "IgnoredPythonOp",
+        "rpc_async",
+        "rpc_sync",
+        "rpc_remote",
+    }
 )
 OPERATOR_NAMESPACES = frozenset({"aten", "prim", "quantized", "_quantized", "prepacked", "sparse", "torchvision"})
 # Others read files (c10d's stores) or trace the process.

@@ -31,6 +31,7 @@ REFUSED = {
     "p = print": "'print'",
     'torch._print("x")': "'_print'",
     'ops.prim.Print("x")': "'Print'",
+    "ops.prim.IgnoredPythonOp(x)": "'IgnoredPythonOp'",
     'ops.c10d.send(x)': "'ops.c10d.send'",
     'ops . debugprims .load_tensor("x")': "'ops.debugprims.load_tensor'",
     "ops": "'ops' stands without",
