@@ -19,10 +19,15 @@ def off_hub(function: Callable[..., T], *args: object) -> T:
 
     caught = _Caught()
     result: T = get_hub().threadpool.apply(_run, (caught, function, args))
-    if caught.error is not None:
-        raise caught.error
+    error, caught.error = caught.error, None
+    if error is None:
+        return result
 
-    return result
+    try:
+        raise error
+    finally:
+        # Its traceback holds this frame, and so the error and the arguments, until the collector comes by.
+        del error
 
 
 class _Caught:

@@ -94,7 +94,9 @@ class BatchRunner:
         try:
             work.prepared = self.pipelines[row.call.form].prepare(row.data, row.call.parameters)
         except GalleyError as err:
-            work.answer = err
+            # Its traceback would hold the row's bytes, and this frame, which holds the error: a circle that nobody
+            # breaks for long. 64 MB of it each time are soon all the memory there is.
+            work.answer = without_frames(err)
         except Exception:
             # A last line of defence: what one row's bytes can set off must not end a runner that others use.
             logger.exception("preparing a row of %s failed", self._model.manifest.name)
@@ -174,6 +176,12 @@ class BatchRunner:
             times.append(time.perf_counter() - started)
             sizes.append(min(step, total - start))
         return parts, sizes, times
+
+
+def without_frames(err: GalleyError) -> GalleyError:
+    """Return an error that is no more than its sentence: no traceback, and no cause that has one."""
+    err.__cause__ = err.__context__ = None
+    return err.with_traceback(None)
 
 
 def _is_late(work: Work) -> bool:

@@ -56,3 +56,27 @@ def test_what_is_raised_comes_to_the_caller_and_to_nobody_else() -> None:
 
     assert answer.stdout.startswith("caught invalid literal")
     assert "Traceback" not in answer.stderr
+
+
+LETTING_GO = """
+from gevent import monkey
+monkey.patch_all()
+import gc, sys
+from app.infra.off_hub import off_hub
+
+gc.disable()
+body = b"x" * 1000
+before = sys.getrefcount(body)
+for _ in range(10):
+    try:
+        off_hub(int, body)
+    except ValueError:
+        pass
+print(sys.getrefcount(body) - before)
+"""
+
+
+def test_the_arguments_of_what_failed_are_let_go_at_once() -> None:
+    answer = subprocess.run([sys.executable, "-c", LETTING_GO], capture_output=True, text=True, check=True, timeout=60)
+
+    assert int(answer.stdout) <= 1

@@ -1,6 +1,8 @@
 """A batch gives each row its own outcome, whatever its neighbours, the model and the pipeline do."""
 
+import gc
 import random
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -275,3 +277,18 @@ def test_the_bytes_of_a_row_are_let_go_once_they_were_read(tmp_path: Path) -> No
 
     assert works[0].row.data == b""
     assert works[0].row.size_bytes > 0
+
+
+def test_the_bytes_of_a_refused_row_are_let_go_without_the_collector(tmp_path: Path) -> None:
+    runner = tensor_runner(tmp_path, Doubles(), doubles_manifest())
+    body = Body(b'{"inputs": [{"name": "other"}]}' + bytes(1000), 31)
+    gc.disable()
+    try:
+        before = sys.getrefcount(body.data)
+        for _ in range(10):
+            run_bodies(runner, [body])
+        after = sys.getrefcount(body.data)
+    finally:
+        gc.enable()
+
+    assert after == before
