@@ -1,6 +1,7 @@
 """Outcomes: what came of a request or a subject, written down for the variant that answered."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +22,9 @@ LARGEST_VALUE: Final = 1e100
 SMALLEST_VALUE: Final = 1e-100
 """What is closer to zero is zero: PostgreSQL takes a square that vanishes for an error."""
 PURGED_AT_ONCE: Final = 5000
+LOOKS: Final = 3
+LOOK_EVERY_S: Final = 0.25
+"""As often as web workers add what they answered: an outcome may be faster than the assignment that it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +52,19 @@ class OutcomeService:
     """Records outcomes. Holds no state of its own; safe to share between greenlets."""
 
     def __init__(
-        self, database: Database, store: ExperimentStore, router: Router, *, clock: Clock | None = None
+        self,
+        database: Database,
+        store: ExperimentStore,
+        router: Router,
+        *,
+        clock: Clock | None = None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
         self._store = store
         self._router = router
         self._clock = clock or Clock()
+        self._pause = pause
 
     def record(self, model_name: str, drafts: Sequence[OutcomeDraft], *, by: str) -> list[Assigned]:
         """Write all outcomes or none, and return the variant that each counts for.
@@ -65,8 +76,9 @@ class OutcomeService:
         :raises AssignmentNotFound: when no variant is known for one of them.
         :raises RedisUnavailable: when the log is needed and Redis is away.
         """
-        chooser = _VariantChooser(self._router.model(model_name), by)
-        known = self._known(model_name, drafts)
+        model = self._router.model(model_name)
+        chooser = _VariantChooser(model, by)
+        known = self._known(model, drafts)
         assigned = [chooser.choose(draft, known.get(draft.unit)) for draft in drafts]
         now = self._clock.utcnow()
         facts = [
@@ -86,14 +98,35 @@ class OutcomeService:
             OutcomeRepository(session).put(facts)
         return assigned
 
-    def _known(self, model_name: str, drafts: Sequence[OutcomeDraft]) -> Mapping[str, Assigned]:
+    def _known(self, model: CatalogModel, drafts: Sequence[OutcomeDraft]) -> dict[str, Assigned]:
         try:
-            return self._store.find(model_name, list(dict.fromkeys(draft.unit for draft in drafts)))
+            return self._settled(model, drafts)
         except RedisUnavailable:
             if any(draft.needs_log for draft in drafts):
                 raise
             # The route tells the others.
             return {}
+
+    def _settled(self, model: CatalogModel, drafts: Sequence[OutcomeDraft]) -> dict[str, Assigned]:
+        """Ask the log, and again for those whose last request may still be on its way there."""
+        known: dict[str, Assigned] = {}
+        awaited = list(dict.fromkeys(draft.unit for draft in drafts))
+        for look in range(LOOKS):
+            if look:
+                self._pause(LOOK_EVERY_S)
+            known |= self._store.find(model.name, awaited)
+            awaited = list({draft.unit: None for draft in drafts if _may_come(model, draft, known.get(draft.unit))})
+            if not awaited:
+                break
+        return known
+
+
+def _may_come(model: CatalogModel, draft: OutcomeDraft, known: Assigned | None) -> bool:
+    """Say whether the log may soon say more of a unit than it does: its request, or its subject's next."""
+    if model.route is None:
+        return False
+
+    return draft.needs_log if known is None else draft.subject is not None and known.revision < model.route.revision
 
 
 class _VariantChooser:

@@ -8,7 +8,7 @@ import pytest
 from app.db.repositories.outcomes import OutcomeRepository
 from app.errors import AssignmentNotFound, ModelNotFound, ModelUnloaded, RedisUnavailable
 from app.services.experiment_store import Assigned, ExperimentStore
-from app.services.outcomes import PURGED_AT_ONCE, OutcomeDraft, OutcomeService, purge_old_outcomes
+from app.services.outcomes import LOOKS, PURGED_AT_ONCE, OutcomeDraft, OutcomeService, purge_old_outcomes
 from app.services.route_draft import Override, RouteDraft, Variant
 from tests.factories.database import make_database
 from tests.factories.outcomes import NOW, make_outcome
@@ -30,7 +30,7 @@ def store() -> mock.Mock:
 def outcomes(worker: WebWorker, store: mock.Mock) -> OutcomeService:
     for _ in range(2):
         worker.publish()
-    return OutcomeService(worker.services.database, store, worker.services.routing)
+    return OutcomeService(worker.services.database, store, worker.services.routing, pause=lambda _: None)
 
 
 def route(worker: WebWorker, *overrides: Override) -> int:
@@ -50,6 +50,30 @@ def test_the_log_has_the_first_word(worker: WebWorker, outcomes: OutcomeService,
     store.find.return_value = known
 
     assert [one(outcomes, draft) for draft in (BY_REQUEST, BY_SUBJECT)] == list(known.values())
+
+
+def test_an_outcome_may_be_faster_than_the_log(worker: WebWorker, outcomes: OutcomeService, store: mock.Mock) -> None:
+    before = Assigned(route(worker), "control")
+    now = Assigned(route(worker, Override(client="c", variant="control")), "candidate")
+    store.find.side_effect = [{BY_SUBJECT.unit: before}, {BY_REQUEST.unit: now}, {BY_SUBJECT.unit: now}]
+
+    assert outcomes.record("digits", [BY_REQUEST, BY_SUBJECT], by="checkout") == [now, now]
+    assert [list(call.args[1]) for call in store.find.call_args_list] == [
+        [BY_REQUEST.unit, BY_SUBJECT.unit],
+        [BY_REQUEST.unit, BY_SUBJECT.unit],
+        [BY_SUBJECT.unit],
+    ]
+
+
+def test_a_subject_that_did_not_call_again_keeps_the_variant_it_had(
+    worker: WebWorker, outcomes: OutcomeService, store: mock.Mock
+) -> None:
+    before = Assigned(route(worker), "control")
+    route(worker, Override(client="c", variant="control"))
+    store.find.return_value = {BY_SUBJECT.unit: before}
+
+    assert one(outcomes, BY_SUBJECT) == before
+    assert store.find.call_count == LOOKS
 
 
 def test_a_subject_that_the_log_forgot_has_the_variant_of_the_route(
