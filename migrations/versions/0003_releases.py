@@ -99,6 +99,12 @@ def _guard_on_sqlite() -> None:
             f"CREATE TRIGGER audit_entries_no_{verb.lower()} BEFORE {verb} ON audit_entries "
             f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
         )
+    # INSERT OR REPLACE deletes without waking the trigger that refuses to.
+    is_taken = "EXISTS (SELECT 1 FROM audit_entries WHERE id = NEW.id)"
+    op.execute(
+        f"CREATE TRIGGER audit_entries_no_replace BEFORE INSERT ON audit_entries WHEN {is_taken} "
+        f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+    )
 
 
 def _guard_on_postgresql() -> None:

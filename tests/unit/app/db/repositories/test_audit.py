@@ -70,7 +70,14 @@ def test_pages_follow_each_other(database: Database) -> None:
     assert entry.id == 2
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit_entries SET actor = 'nobody'", "DELETE FROM audit_entries"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entries SET actor = 'nobody'",
+        "DELETE FROM audit_entries",
+        "REPLACE INTO audit_entries SELECT id, at, '', action, target, details, request_id FROM audit_entries",
+    ],
+)
 def test_nothing_changes_and_nothing_goes(database: Database, statement: str) -> None:
     with pytest.raises(IntegrityError, match="only grows"), database.write() as session:
         session.execute(text(statement))
