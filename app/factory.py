@@ -10,6 +10,7 @@ from app.db.session import Database
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
 from app.inference.load_estimate import LoadEstimate
+from app.infra.hub_loop import start_hub_loop
 from app.infra.redis import Subscriber, make_redis, redis_errors
 from app.infra.task_names import TaskName
 from app.infra.task_queue import TaskQueue
@@ -74,6 +75,7 @@ def make_core(settings: Settings) -> Core:
     database = Database(settings.database_url)
     redis_client = make_redis(settings)
     directory = DirectoryReader(redis_client)
+    start_hub_loop()
     store = open_store(settings.store_url, settings.var_dir / "store-cache")
 
     def tell_catalog_changed() -> None:
