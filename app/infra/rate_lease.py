@@ -1,6 +1,7 @@
 """Hits taken from a shared window in small lots, so that not each of them is a trip to Redis."""
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 from cachetools import LRUCache
@@ -39,18 +40,28 @@ class LeasedWindows:
         self._clock = clock or Clock()
         self._size = max(1, min(LARGEST_LOT, int(limit.amount * LOT_SHARE)))
         self._lots: LRUCache[str, _Lot] = LRUCache(_MOST_KEYS)
+        self._taking = Lock()
 
     def hit(self, key: str) -> Window:
         """Count one hit; return the window without the hits that are held back here."""
-        now = self._clock.monotonic()
-        lot = self._lots.get(key)
-        if lot is None or not lot.left or now >= lot.ends_at:
-            lot = self._take(key, now)
-        lot.left -= 1
-        return Window(lot.count - lot.left, max(0.0, lot.window_ends_at - now))
+        if self._size == 1:
+            return self._windows.add(key, 1, self._limit.window_s)
 
-    def _take(self, key: str, now: float) -> _Lot:
+        lot = self._open_lot(key)
+        if lot is None:
+            # One at a time: all who found the lot empty would take another, and count hits that nobody makes.
+            with self._taking:
+                lot = self._open_lot(key) or self._take(key)
+        lot.left -= 1
+        return Window(lot.count - lot.left, max(0.0, lot.window_ends_at - self._clock.monotonic()))
+
+    def _open_lot(self, key: str) -> _Lot | None:
+        lot = self._lots.get(key)
+        return lot if lot and lot.left and self._clock.monotonic() < lot.ends_at else None
+
+    def _take(self, key: str) -> _Lot:
         window = self._windows.add(key, self._size, self._limit.window_s)
+        now = self._clock.monotonic()
         window_ends_at = now + window.reset_after_s
         ends_at = min(window_ends_at, now + LOT_LIFE_S)
         lot = self._lots[key] = _Lot(self._size, window.count, ends_at, window_ends_at)

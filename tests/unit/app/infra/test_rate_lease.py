@@ -1,7 +1,10 @@
 """Lots of hits: how often the shared windows are asked, and that no more is allowed than the limit."""
 
+import gevent
+import gevent.lock
 import pytest
 
+from app.infra import rate_lease
 from app.infra.rate_lease import LARGEST_LOT, LOT_LIFE_S, LeasedWindows
 from app.infra.rate_limit import FallbackWindows, RateLimit, Window
 from tests.fakes.clock import FakeClock
@@ -60,6 +63,27 @@ def test_two_processes_allow_no_more_than_the_limit(windows: CountedWindows, tim
     allowed = sum(processes[turn % 2].hit("a").count <= LARGE.amount for turn in range(6000))
 
     assert 0.95 * LARGE.amount <= allowed <= LARGE.amount
+
+
+class SlowWindows:
+    """Windows that let others come before they answer, as a trip to Redis does."""
+
+    def __init__(self, windows: CountedWindows) -> None:
+        self._windows = windows
+
+    def add(self, key: str, hits: int, window_s: int) -> Window:
+        gevent.sleep(0)
+        return self._windows.add(key, hits, window_s)
+
+
+def test_callers_at_once_share_a_lot(windows: CountedWindows, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in a web worker, where gevent has patched it.
+    monkeypatch.setattr(rate_lease, "Lock", gevent.lock.RLock)
+    large = LeasedWindows(SlowWindows(windows), LARGE, time.clock())
+    counts = [one.get().count for one in gevent.joinall([gevent.spawn(large.hit, "a") for _ in range(20)])]
+
+    assert counts == list(range(1, 21))
+    assert windows.calls == 1
 
 
 def test_what_is_left_of_an_old_lot_is_dropped(windows: CountedWindows, time: FakeClock) -> None:
