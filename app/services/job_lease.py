@@ -62,8 +62,8 @@ def holding(jobs: JobService, facts: JobFacts, *, renew_every_s: float = RENEW_E
     with _renewing(jobs, facts, renew_every_s):
         try:
             yield held
-        except PASSING:
-            jobs.give_back(facts)
+        except PASSING as err:
+            jobs.give_back(facts, err.detail)
             raise
         except GalleyError as err:
             jobs.fail(facts, err)

@@ -143,10 +143,10 @@ class JobService:
         """End a job with what went wrong; False when it was lost."""
         return self._end(job, state=JobState.FAILED, error={"code": error.code, "detail": error.detail})
 
-    def give_back(self, job: JobFacts) -> bool:
-        """Let a job wait again, because what it needs is away; False when it was lost."""
+    def give_back(self, job: JobFacts, why: str = "") -> bool:
+        """Let a job wait again, because what it needs is away; False when it was lost. Those who poll are told why."""
         lost_at = self._clock.utcnow() + timedelta(seconds=RESENT_S)
-        return self._change_held(job, state=JobState.QUEUED, stage="", lease_until=lost_at)
+        return self._change_held(job, state=JobState.QUEUED, stage=why[:LONGEST_STAGE], lease_until=lost_at)
 
     def delete(self, job_id: str) -> JobFacts:
         """Cancel a job that waits, or forget one that has ended; return what it was.

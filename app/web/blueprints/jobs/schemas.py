@@ -48,7 +48,9 @@ class JobQuery(Schema):
 class ProgressSchema(Schema):
     """How far a job is. Rows are counted by kinds of jobs that have rows."""
 
-    stage = fields.String(required=True, metadata=described("What is being done; empty while nothing is."))
+    stage = fields.String(
+        required=True, metadata=described("What is being done, or what the job waits for; empty while nothing is.")
+    )
     done = fields.Integer(required=True, metadata=described("Rows done, good and bad ones."))
     failed = fields.Integer(required=True, metadata=described("Bad rows among them."))
     total = fields.Integer(required=True, allow_none=True, metadata=described("All rows, once they are counted."))

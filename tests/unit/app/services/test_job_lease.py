@@ -62,7 +62,8 @@ def test_outage_gives_the_job_back(jobs: JobService, job: JobFacts, error: Excep
     with pytest.raises(type(error)), holding(jobs, job):
         raise error
 
-    assert jobs.find(job.id).state == JobState.QUEUED
+    waiting = jobs.find(job.id)
+    assert (waiting.state, waiting.stage) == (JobState.QUEUED, "away")
 
 
 def test_mistake_ends_the_job_and_travels_on(jobs: JobService, job: JobFacts) -> None:
