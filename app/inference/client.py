@@ -25,9 +25,9 @@ FAILED_RETRY_S = 5.0
 
 
 class InferAnswer(Struct, frozen=True, kw_only=True):
-    """One entry per row, in the order asked; times in seconds; and who answered."""
+    """One entry per row, in the order asked; times in seconds; and who answered. Large tensors are views."""
 
-    rows: list[bytes | RowFailure]
+    rows: list[bytes | memoryview | RowFailure]
     queue_s: float
     compute_s: float
     runner: RunnerRecord
@@ -160,8 +160,7 @@ class InferenceClient:
             detail = f"The last attempt to load {ref} failed; it will be tried again."
             return ModelLoading(detail, retry_after_s=FAILED_RETRY_S)
 
-        reason = self._directory.why_held_back(ref) or "No runner of it is ready yet."
-        return ModelLoading(f"{ref} is being loaded. {reason}", retry_after_s=self._estimate.remaining_s(ref))
+        return self._estimate.refusal(ref)
 
     def _connection(self, runner: RunnerRecord) -> RunnerConnection:
         connection = self._connections.get(runner.address)
@@ -196,11 +195,11 @@ def _refused(refusal: Refusal, limit_s: float) -> GalleyError:
     return ModelFailed(refusal.detail)
 
 
-def _answer(header: InferReply, frames: list[bytes], call: Call, runner: RunnerRecord) -> InferAnswer:
+def _answer(header: InferReply, frames: list[bytes | memoryview], call: Call, runner: RunnerRecord) -> InferAnswer:
     if len(frames) != len(call.rows):
         raise ModelFailed(f"{call.ref} answered {len(frames)} of {len(call.rows)} rows.")
 
-    rows: list[bytes | RowFailure] = list(frames)
+    rows: list[bytes | memoryview | RowFailure] = list(frames)
     for failure in header.failures:
         rows[failure.row] = failure
     return InferAnswer(rows=rows, queue_s=header.queue_s, compute_s=header.compute_s, runner=runner)

@@ -21,15 +21,17 @@ logger = logging.getLogger(__name__)
 LOSSES = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_CONNECT_RETRIED
 # NOTE: in place of "never": with -1, libzmq throws away the answers that have arrived when a connection ends.
 NO_RECONNECT_MS = 24 * 3600 * 1000
+# Larger frames are handed over as they lie in memory, there and back: to copy 64 MB holds the hub for 50 ms.
+COPIED_BYTES = 2**20
 # How long until the controller has a killed runner's successor READY, as a rule.
 RESTART_S = 2.0
 
 
 class Reply(Struct, frozen=True):
-    """What a runner answered: the header, and one frame per row behind an `InferReply`."""
+    """What a runner answered: the header, and one frame per row behind an `InferReply`; a large one is a view."""
 
     header: InferReply | Refusal
-    rows: list[bytes]
+    rows: list[bytes | memoryview]
 
 
 class RunnerConnection:
@@ -47,6 +49,7 @@ class RunnerConnection:
         self._pending: dict[int, AsyncResult] = {}
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
+        self._socket.copy_threshold = COPIED_BYTES
         self._socket.reconnect_ivl = NO_RECONNECT_MS
         self._monitor = self._socket.get_monitor_socket(LOSSES | zmq.EVENT_CONNECTED, f"inproc://monitor-{id(self)}")
         self._socket.connect(address)
@@ -90,24 +93,24 @@ class RunnerConnection:
     def _send(self, request: InferRequest, rows: Sequence[Row]) -> None:
         try:
             # Without waiting: a greenlet switch between two frames would mix up two requests.
-            self._socket.send_multipart([encode(request), *rows], zmq.NOBLOCK)
+            self._socket.send_multipart([encode(request), *rows], zmq.NOBLOCK, copy=False)
         except zmq.ZMQError as err:
             raise self._loss() from err
 
     def _receive(self) -> None:
         while True:
-            self._take(self._socket.recv_multipart())
+            self._take(self._socket.recv_multipart(copy=False))
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _take(self, frames: list[Any]) -> None:
         try:
-            header = decode_reply(frames[0])
+            header = decode_reply(frames[0].buffer)
         except msgspec.MsgspecError as err:
             logger.warning("%s sent an answer that cannot be read: %s", self.address, err)
             return
 
         pending = self._pending.get(header.call_id)
         if pending is not None and isinstance(header, InferReply | Refusal):
-            pending.set(Reply(header, frames[1:]))
+            pending.set(Reply(header, [_content(frame) for frame in frames[1:]]))
 
     def _watch(self) -> None:
         while not self.is_lost:
@@ -122,7 +125,7 @@ class RunnerConnection:
         """Read the answers a runner gave before it ended: its end may be noticed before they are."""
         while True:
             try:
-                self._take(self._socket.recv_multipart(zmq.NOBLOCK))
+                self._take(self._socket.recv_multipart(zmq.NOBLOCK, copy=False))
             except zmq.Again:
                 return
 
@@ -142,3 +145,9 @@ class RunnerConnection:
             return Draining("The process that runs the model is ending.", retry_after_s=RESTART_S)
 
         return RunnerLost("The process that ran the model ended before it answered.", retry_after_s=RESTART_S)
+
+
+def _content(frame: Any) -> bytes | memoryview:
+    """Return what is in a frame: a copy that lets the frame go, or a view that keeps it."""
+    content: bytes | memoryview = frame.bytes if len(frame) <= COPIED_BYTES else frame.buffer
+    return content

@@ -88,7 +88,7 @@ def pack_answer(body: bytes, json_bytes: int | None) -> bytes:
     return _LENGTH.pack(_PLAIN if json_bytes is None else json_bytes) + body
 
 
-def read_answer(frame: bytes) -> TensorAnswer:
+def read_answer(frame: bytes | memoryview) -> TensorAnswer:
     """Return the answer that is in a frame; its body is a view, not a copy."""
     (json_bytes,) = _LENGTH.unpack_from(frame)
     return TensorAnswer(None if json_bytes == _PLAIN else json_bytes, memoryview(frame)[_LENGTH.size :])

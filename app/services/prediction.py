@@ -53,7 +53,7 @@ class Prediction:
 
     ref: ModelRef
     variant: str | None
-    rows: Sequence[bytes | RowFailure]
+    rows: Sequence[bytes | memoryview | RowFailure]
     queue_s: float
     compute_s: float
 

@@ -24,7 +24,7 @@ def body_of(prediction: Prediction) -> bytes:
     return _encode({"results": [_result(row) for row in prediction.rows], "model": prediction.answered_by})
 
 
-def _result(row: bytes | RowFailure) -> ImageAnswer | dict[str, Any]:
+def _result(row: bytes | memoryview | RowFailure) -> ImageAnswer | dict[str, Any]:
     if isinstance(row, RowFailure):
         return {"error": {"code": row.code, "detail": row.detail}}
 

@@ -63,7 +63,7 @@ def infer(name: str, version: str | None = None) -> Response:
     return _response(read_answer(frame))
 
 
-def _answer_of_runner(name: str, version: str | None, call: TensorCall) -> bytes:
+def _answer_of_runner(name: str, version: str | None, call: TensorCall) -> bytes | memoryview:
     context = current_context()
     if call.peek.timeout_us:
         context.limit_s = min(context.limit_s, call.peek.timeout_us / 1_000_000)

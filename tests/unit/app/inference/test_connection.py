@@ -1,15 +1,17 @@
 """One socket to one runner: what it does when the runner ends, and with answers that make no sense."""
 
 import itertools
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 import gevent
 import pytest
 import zmq.green as zmq
+from zmq.utils import garbage
 
 from app.errors import Draining, RunnerLost
-from app.inference.connection import Reply, RunnerConnection
+from app.inference.connection import COPIED_BYTES, Reply, RunnerConnection
 from app.inference.messages import InferReply, InferRequest, RunnerRequest
 from tests.factories.waiting import wait_until
 from tests.fakes.runner import Answer, FakeRunner
@@ -102,6 +104,20 @@ def test_last_answers_of_a_runner_that_ends_are_read(
     runner.close()
 
     assert [each.get(timeout=5).rows for each in waiting] == [[(b"row-%d" % number)[::-1]] for number in range(50)]
+
+
+@pytest.mark.parametrize(("size", "kind"), [(0, bytes), (COPIED_BYTES, bytes), (COPIED_BYTES + 1, memoryview)])
+def test_large_rows_are_not_copied_there_and_back(
+    start_runner: Callable[[str], FakeRunner], connect: Connect, size: int, kind: type[bytes | memoryview]
+) -> None:
+    row = random.Random(size).randbytes(size)
+
+    (answer,) = call(connect(start_runner("a")), row).rows
+
+    assert isinstance(answer, kind)
+    assert bytes(answer) == row[::-1]
+    # The thread that lets go of what was sent lives as long as the process, elsewhere.
+    garbage.gc.stop()
 
 
 def test_answer_to_nobody_is_dropped(start_runner: Callable[[str], FakeRunner], connect: Connect) -> None:
