@@ -17,6 +17,7 @@ from app.settings import Settings
 from tests.factories.settings import make_settings
 from tests.fakes.runner import FakeRunner
 from workers.controller.fleet import Fleet
+from workers.controller.memory import Footprint
 from workers.controller.runner_files import RunnerFiles, RunnerNote
 from workers.controller.runner_process import RunnerProcess, read_start_ticks
 
@@ -121,6 +122,43 @@ def test_note_of_a_dead_runner_is_swept_with_its_socket(
     assert len(fleet) == 0
     assert left_files(settings) == []
     os.kill(note.pid, 0)
+
+
+def test_runners_are_weighed_in_turns(
+    fleet: Fleet, files: RunnerFiles, note: RunnerNote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.controller.fleet.WEIGHED_AT_ONCE", 1)
+    for each in (note, replace(note, address=files.new_address())):
+        files.write(each)
+    fleet.adopt()
+
+    weighed = []
+    for _ in range(3):
+        fleet.weigh_some()
+        weighed.append(sum(view.memory_bytes > 0 for view in fleet.view()))
+
+    assert weighed == [1, 2, 2]
+
+
+@pytest.mark.usefixtures("runner")
+def test_share_of_a_runner_that_ended_falls_to_the_others(
+    fleet: Fleet, files: RunnerFiles, note: RunnerNote, child: subprocess.Popen[bytes]
+) -> None:
+    files.write(note)
+    fleet.adopt()
+    (watched,) = list(fleet)
+    watched.footprint = Footprint(share_bytes=110, private_bytes=10)
+
+    with mock.patch.object(RunnerProcess, "start", return_value=RunnerProcess.adopt(os.getpid())):
+        fleet.start(note.desired, Path())
+    assert watched.footprint.share_bytes == 76
+    child.kill()
+    child.wait()
+    (newest,) = [each for each in fleet if each is not watched]
+    newest.footprint = Footprint(share_bytes=76, private_bytes=10)
+    fleet.reap({watched.process.fileno()})
+
+    assert newest.footprint.share_bytes == 109
 
 
 def test_counts_of_runners_that_died_unwatched_are_folded(fleet: Fleet, settings: Settings) -> None:

@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 # How often runners are asked that are loading or draining: what they become next is waited for.
 HURRY_S = 0.05
-WEIGH_EVERY_S = 5.0
 
 
 class Controller:
@@ -63,7 +62,6 @@ class Controller:
         )
         self._notices = Notices(parts.redis, heartbeat_s=settings.heartbeat_s)
         self._metrics = ControllerMetrics(budget_bytes=settings.memory_budget)
-        self._weighed_at = -WEIGH_EVERY_S
         self._is_stopping = False
 
     def run(self) -> None:
@@ -88,9 +86,8 @@ class Controller:
         self._hear()
         is_due = self._notices.is_due
         self._fleet.ask(only_changing=not is_due)
-        if time.monotonic() - self._weighed_at >= WEIGH_EVERY_S:
-            self._fleet.weigh()
-            self._weighed_at = time.monotonic()
+        if is_due:
+            self._fleet.weigh_some()
         self._publish(is_due=is_due)
         self._fleet.end_drained()
         if is_due:
@@ -142,10 +139,7 @@ class Controller:
             logger.error("a runner of %s cannot be started: %s", version.ref, reason)
 
     def _hear(self) -> None:
-        changed = self._fleet.hear()
-        if changed:
-            self._fleet.weigh()
-        for runner in changed:
+        for runner in self._fleet.hear():
             logger.info("the runner of %s is %s", runner.note.desired.ref, runner.state)
             if runner.state is RunnerState.READY:
                 LOAD_SECONDS.labels(*labels(runner.note.desired.ref)).observe(runner.loaded_s)
@@ -163,12 +157,8 @@ class Controller:
             poller.register(runner.contact.socket, zmq.POLLIN)
         events = dict(poller.poll(int(self._patience_s() * 1000)))
         self._bell.silence()
-        gone = self._fleet.reap({fd for fd in events if isinstance(fd, int)})
-        for ended in gone:
+        for ended in self._fleet.reap({fd for fd in events if isinstance(fd, int)}):
             self._note_end(ended)
-        if gone:
-            # What the dead shared is counted to the living now.
-            self._fleet.weigh()
 
     def _patience_s(self) -> float:
         is_changing = any(runner.state is not RunnerState.READY for runner in self._fleet)

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # How long a new controller waits for the runners it found to say how they are, before it publishes anything.
 ADOPTION_S = 2.0
 POLL_MS = 20
+WEIGH_EVERY_S = 5.0
+# So that fifty runners cost no more than a few of them.
+WEIGHED_AT_ONCE = 4
 
 
 class Fleet:
@@ -93,12 +96,17 @@ class Fleet:
                 runner.contact.ask()
 
     def hear(self) -> list[WatchedRunner]:
-        """Read all answers that have arrived; return the runners whose state has changed."""
-        return [runner for runner in self if runner.hear()]
+        """Read all answers that have arrived; return the runners whose state has changed, weighed."""
+        changed = [runner for runner in self if runner.hear()]
+        for runner in changed:
+            runner.weigh()
+        return changed
 
-    def weigh(self) -> None:
-        """Measure the memory of all runners: about a millisecond each."""
-        for runner in self:
+    def weigh_some(self) -> None:
+        """Measure the memory of those that were not weighed for longest: the kernel takes milliseconds for each."""
+        due = time.monotonic() - WEIGH_EVERY_S
+        stale = sorted((runner for runner in self if runner.weighed_at <= due), key=lambda runner: runner.weighed_at)
+        for runner in stale[:WEIGHED_AT_ONCE]:
             runner.weigh()
 
     def drain(self, addresses: Sequence[str]) -> None:
@@ -138,11 +146,19 @@ class Fleet:
 
     def _watch(self, note: RunnerNote, process: RunnerProcess, contact: RunnerContact) -> WatchedRunner:
         known = replace(note, pid=process.pid, started_ticks=read_start_ticks(process.pid))
-        runner = self._runners[note.address] = WatchedRunner(known, process, contact)
+        runner = WatchedRunner(known, process, contact)
+        self._share_anew(len(self) + 1)
+        self._runners[note.address] = runner
         if known != note:
             self._note_pid(known)
         contact.ask()
         return runner
+
+    def _share_anew(self, runners: int) -> None:
+        """Count each runner with its share among so many; to have the kernel count all anew would take too long."""
+        for runner in self:
+            # The forkserver has its share, too.
+            runner.footprint = runner.footprint.shared_anew(before=len(self) + 1, now=runners + 1)
 
     def _note_pid(self, note: RunnerNote) -> None:
         try:
@@ -169,6 +185,7 @@ class Fleet:
         runner.hear()
         how = runner.process.close()
         runner.contact.close()
+        self._share_anew(len(self) - 1)
         del self._runners[runner.note.address]
         self._forget(runner.note)
         return runner.ended("it did not answer and was killed" if runner.is_killed else how)

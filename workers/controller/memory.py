@@ -1,6 +1,6 @@
 """What a process weighs, as the kernel counts it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 KIB = 1024
@@ -12,6 +12,11 @@ class Footprint:
 
     share_bytes: int = 0
     private_bytes: int = 0
+
+    def shared_anew(self, *, before: int, now: int) -> "Footprint":
+        """Return the footprint once `now` processes instead of `before` share what it shares."""
+        shared_bytes = (self.share_bytes - self.private_bytes) * before // now
+        return replace(self, share_bytes=self.private_bytes + shared_bytes)
 
 
 NO_FOOTPRINT = Footprint()

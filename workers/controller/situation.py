@@ -120,7 +120,7 @@ class Situation:
         if runner.memory_bytes and runner.state is not RunnerState.LOADING:
             return runner.memory_bytes
 
-        return max(runner.memory_bytes, self.need_bytes(runner.version))
+        return max(runner.memory_bytes, self.prospect(runner.version).private_bytes + self._share_bytes)
 
     def freed_bytes(self, runner: RunnerView) -> int:
         """Return how much less all runners will hold together once this one is gone.
@@ -129,7 +129,7 @@ class Situation:
         S / (N + 1), so one less makes S / N / (N + 1) less in all.
         """
         if not runner.memory_bytes:
-            return self.held_bytes(runner)
+            return self.prospect(runner.version).private_bytes + self._share_bytes // len(self.runners)
 
         return runner.private_bytes + (runner.memory_bytes - runner.private_bytes) // len(self.runners)
 

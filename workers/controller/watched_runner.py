@@ -3,6 +3,7 @@
 import socket
 import time
 from dataclasses import dataclass
+from math import inf
 
 from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState, RunnerStatus
@@ -38,6 +39,7 @@ class WatchedRunner:
         self.status: RunnerStatus | None = None
         self.ready_at: float | None = None
         self.footprint = NO_FOOTPRINT
+        self.weighed_at = -inf
         self._draining_at: float | None = None
         self._is_told = False
         # An adopted one that still loads gets the whole time again.
@@ -107,6 +109,7 @@ class WatchedRunner:
     def weigh(self) -> None:
         """Measure the runner's memory."""
         self.footprint = measure(self.process.pid)
+        self.weighed_at = time.monotonic()
 
     def ended(self, how: str) -> EndedRunner:
         """Return what is remembered of it: its own reason, or `how` it ended."""

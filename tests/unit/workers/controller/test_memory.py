@@ -2,7 +2,7 @@
 
 import os
 
-from workers.controller.memory import NO_FOOTPRINT, measure, pss_bytes
+from workers.controller.memory import NO_FOOTPRINT, Footprint, measure, pss_bytes
 
 NO_PID = 2**22 + 1
 
@@ -16,3 +16,10 @@ def test_own_memory_is_plausible() -> None:
 def test_memory_of_nobody_is_zero() -> None:
     assert measure(NO_PID) == NO_FOOTPRINT
     assert pss_bytes(NO_PID) == 0
+
+
+def test_what_is_shared_is_divided_anew() -> None:
+    alone = Footprint(share_bytes=110, private_bytes=10)
+
+    assert alone.shared_anew(before=2, now=4) == Footprint(share_bytes=60, private_bytes=10)
+    assert NO_FOOTPRINT.shared_anew(before=2, now=4) == NO_FOOTPRINT

@@ -63,3 +63,13 @@ def test_what_runners_share_stays_with_the_others() -> None:
     assert of_three.freed_bytes(crowd[0]) == 3 * 40 - 2 * 50
     assert of_two.need_bytes(NEW) == 3 * 40 - 2 * 50
     assert replace(of_three, runners=[]).need_bytes(NEW) == 10 + SHARED_BYTES // 2
+
+
+def test_runner_just_born_is_counted_with_its_share() -> None:
+    # What it takes of the share is missing in the others' already.
+    crowd = [replace(READY_OLD, address=f"{number}", memory_bytes=40, private_bytes=10) for number in range(3)]
+    crowd[0] = born = replace(crowd[0], state=RunnerState.LOADING, memory_bytes=0, private_bytes=0)
+    known = Prospect(private_bytes=10)
+    scene = Situation(wishes=Wishes(), runners=crowd, limits=LIMITS, prospect=lambda _: known)
+
+    assert (scene.held_bytes(born), scene.freed_bytes(born)) == (40, 3 * 40 - 2 * 50)
