@@ -114,6 +114,20 @@ class Router:
         :raises VersionNotFound: when it has no such version or alias.
         :raises ModelUnloaded: when somebody unloaded the version.
         """
+        resolved = self.choose(model_name, version, subject=subject, client_id=client_id)
+        if resolved.facts.is_unloaded:
+            raise ModelUnloaded(model_name, resolved.ref.version)
+
+        return resolved
+
+    def choose(
+        self, model_name: str, version: str | None = None, *, subject: str = "", client_id: str = ""
+    ) -> Resolved:
+        """Return what `resolve` does, also a version that was unloaded and answers nobody.
+
+        :raises ModelNotFound: when there is no such model.
+        :raises VersionNotFound: when it has no such version or alias.
+        """
         published = self._published or self._first()
         model = _model(published.catalog, model_name)
         table = None if version else published.tables.get(model_name)
@@ -149,11 +163,7 @@ class Router:
         return self._published
 
     def _answering(self, model: CatalogModel, version: str) -> VersionFacts:
-        facts = self._aliases.answering(model, version) if version in model.aliases else _find(model, version)
-        if facts.is_unloaded:
-            raise ModelUnloaded(model.name, facts.ref.version)
-
-        return facts
+        return self._aliases.answering(model, version) if version in model.aliases else _find(model, version)
 
     def _follow(self) -> None:
         is_woken = True

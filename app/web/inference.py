@@ -123,7 +123,15 @@ def ask(asked: PredictionRequest) -> Prediction:
         context.routed = resolved
         context.subject = asked.subject or asked.client_id
 
-    prediction = services().predictions.predict(asked, on_resolved=note)
+    try:
+        prediction = services().predictions.predict(asked, on_resolved=note)
+    except ModelUnloaded:
+        # Refused before anything was asked. To the readout it is a failure of the variant like any other: without it
+        # a variant that answers nobody would look as if nobody had come.
+        subject, client_id = asked.subject, asked.client_id
+        note(services().routing.choose(asked.model, asked.version, subject=subject, client_id=client_id))
+        raise
+
     context.answered = prediction
     return prediction
 

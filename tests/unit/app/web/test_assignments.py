@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from app.errors import ModelFailed, QueueFull
 from app.services.assignment_batches import Assignment, Ending
 from app.services.route_draft import Override, RouteDraft, Variant
+from model_store.model_ref import ModelRef
 from tests.factories.web import WebWorker
 
 PATH = "/api/v1/images/classifications"
@@ -69,3 +70,15 @@ def test_what_no_route_chose_is_not_noted(worker: WebWorker, client: FlaskClient
 
     assert [answer.status_code for answer in answers] == [200, 401, 200]
     assert noted == []
+
+
+def test_a_variant_that_answers_nobody_is_noted(
+    worker: WebWorker, client: FlaskClient, noted: list[Assignment]
+) -> None:
+    worker.services.residency.unload(ModelRef("digits", 1), by="test")
+    worker.services.routing.refresh()
+
+    answer = classify(client, worker, **{"X-Subject": "ann"})
+
+    assert answer.json["code"] == "model_unloaded"
+    assert [(one.variant, one.subject, one.ending) for one in noted] == [("control", "ann", Ending.ERROR)]
