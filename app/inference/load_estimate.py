@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from app.errors import ModelLoading
 from app.inference.directory_reader import DirectoryReader
 from app.inference.messages import RunnerState
 from model_store.model_ref import ModelRef
@@ -34,3 +35,9 @@ class LoadEstimate:
 
         elapsed_s = time.time() - min(each.started_at for each in loading)
         return max(SHORTEST_S, usual_s - elapsed_s)
+
+    def refusal(self, ref: ModelRef) -> ModelLoading:
+        """Return what to tell who cannot wait any longer for a version."""
+        reason = self._directory.why_held_back(ref)
+        detail = f"{ref} is not loaded. {reason}" if reason else f"{ref} is being loaded. No runner of it is ready yet."
+        return ModelLoading(detail, retry_after_s=self.remaining_s(ref))

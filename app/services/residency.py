@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.session import Database
-from app.errors import HeavyModel, LoadFailed, ModelLoading
+from app.errors import HeavyModel, LoadFailed
 from app.inference.directory_reader import DirectoryReader
 from app.inference.load_estimate import LoadEstimate
 from app.services.audit import AuditLog
@@ -56,7 +56,7 @@ class ResidencyService:
         if self._directory.wait_ready(ref, deadline):
             return
         if not self._directory.has_failed(ref):
-            raise self._loading(ref)
+            raise self._estimate.refusal(ref)
 
         reason = self._directory.why_failed(ref)
         if before.is_unloaded:
@@ -109,7 +109,3 @@ class ResidencyService:
             AuditLog.record(session, action=f"version.{verb}", target=version_target(ref), by=by, details=details)
         announce(self._notify)
         return before
-
-    def _loading(self, ref: ModelRef) -> ModelLoading:
-        reason = self._directory.why_held_back(ref) or "No runner of it is ready yet."
-        return ModelLoading(f"{ref} is being loaded. {reason}", retry_after_s=self._estimate.remaining_s(ref))

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from app.inference.directory import HeldBack
 from app.inference.load_estimate import SHORTEST_S, USUAL_LOAD_S, LoadEstimate
 from app.inference.messages import RunnerState
 from model_store.model_ref import ModelRef
@@ -35,3 +36,12 @@ def test_load_under_way_is_that_much_nearer(age_s: float, remaining_s: float) ->
     estimate_s = LoadEstimate(FakeDirectory(loading), lambda _: 7.0).remaining_s(REF)
 
     assert estimate_s == pytest.approx(remaining_s, abs=0.5)
+
+
+def test_refusal_says_what_is_in_the_way() -> None:
+    directory = FakeDirectory()
+    assert "is being loaded" in LoadEstimate(directory).refusal(REF).detail
+
+    directory.show(held_back=[HeldBack(name=REF.name, version=REF.version, reason="No memory.")])
+
+    assert LoadEstimate(directory).refusal(REF).detail == "digits/1 is not loaded. No memory."
