@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -52,7 +52,7 @@ def run_limited(folder: Path, *, limits: VerificationLimits, report: Callable[[s
         try:
             return _Watch(process, limits, report).follow(reports.reading.fileno())
         finally:
-            process.kill()
+            end_session(process)
             _log(remarks.reading)
 
 
@@ -109,6 +109,13 @@ def _started(order: Order, remarks: _Pipe) -> subprocess.Popen[bytes]:
         pass_fds=[order.report_fd],
         start_new_session=True,
     )
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started: a model should not be able to, but then nobody else would."""
+    # Nobody is left of it, or all that are left belong to somebody else by now.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class _Watch:
