@@ -82,7 +82,11 @@ class Batcher:
             if not data:
                 self._send(identity, call.reply())
                 return
-            self._admit(call)
+            try:
+                self._admit(call)
+            except GalleyError:
+                call.let_go()
+                raise
         except (InputError, QueueFull, DeadlineExceeded, WrongTask) as err:
             self.refuse(identity, request.call_id, err)
 
@@ -254,11 +258,13 @@ class Batcher:
         call.took(queue_s=work.queue_s(now), compute_s=work.compute_s)
         if call.finish(work.row.index, work.answer):
             self._send(call.identity, call.reply())
+            call.let_go()
 
     def _drop(self, call: Call, err: GalleyError) -> None:
         if not call.is_over:
             call.is_over = True
             self.refuse(call.identity, call.call_id, err)
+            call.let_go()
 
 
 def refusal(call_id: int, err: GalleyError) -> list[bytes]:

@@ -55,6 +55,11 @@ class Call:
         )
         return [encode(header), *self._answers]
 
+    def let_go(self) -> None:
+        """Forget its rows and answers: rows know their call, and such a circle keeps its bytes for long."""
+        self.rows = []
+        self._answers = []
+
 
 class Row:
     """One row of a call: its place there and its bytes. Two rows are the same only if they are one object."""

@@ -1,5 +1,7 @@
 """Admission and continuous batching, step by step on one thread: what is sent, refused, dropped, and when."""
 
+import gc
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -269,3 +271,38 @@ def test_a_long_block_of_a_light_model_leaves_the_sockets_thread_free(tmp_path: 
 def image_body(images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Body:
     """Return a v2 request to an image classifier."""
     return make_body([Sent("image", "FP32", list(images.shape), images, is_binary=True)])
+
+
+def test_the_bytes_of_calls_that_are_over_are_let_go_without_the_collector(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, capacity=2)
+    data = bytes(1000)
+    gc.disable()
+    try:
+        before = sys.getrefcount(data)
+        bench.submit(3, data=data)
+        bench.submit(1, data=data, left_s=0.0)
+        bench.submit(1, data=data, left_s=0.001)
+        time.sleep(0.01)
+        bench.batcher.pump()
+        after = sys.getrefcount(data)
+    finally:
+        gc.enable()
+
+    assert len(bench.sent) == 3
+    assert after == before
+
+
+def test_an_answer_is_let_go_with_its_call(tmp_path: Path) -> None:
+    answers: list[bytes] = []
+    bench = Bench(tmp_path, runner=tensor_runner(tmp_path, Doubles(), doubles_manifest()))
+    bench.batcher._send = lambda _identity, frames: answers.append(frames[1])
+    gc.disable()
+    try:
+        bench.submit_tensors(doubles_body(np.ones((1, 1), np.float32)))
+        while not answers:
+            bench.batcher.pump()
+        held = sys.getrefcount(answers[0])
+    finally:
+        gc.enable()
+
+    assert held == 2
