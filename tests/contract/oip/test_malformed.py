@@ -224,6 +224,34 @@ def test_bytes_that_are_no_text_are_refused_where_the_model_takes_text(ask: Aske
     refusal(ask("echo", make_body([Sent("text", "BYTES", [1], [b"\xff\xfe"], is_binary=True)])), "'text'")
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"parameters":{"a":[%b[]]},"inputs":[]' % (b"[]," * 7_000_000),
+        b'"inputs":[%b{"name":"x"}]' % (b'{"name":"x"},' * 1_500_000),
+    ],
+    ids=["brackets", "inputs"],
+)
+def test_millions_of_members_hang_no_runner(ask: Asker, http: httpx.Client, members: bytes) -> None:
+    """The controller kills a runner that is silent for seconds, and others' requests with it."""
+    before = runner_pids(http)
+
+    refusal(ask("pair", b"{%b}" % members))
+
+    assert runner_pids(http) == before
+
+
+def test_rows_that_cost_nothing_are_bounded(ask: Asker) -> None:
+    inputs = [json_input("left", "FP32", [2**40, 0]), json_input("right", "INT64", [2**40, 0])]
+
+    refusal(ask.json("pair", inputs=inputs), "'left'", "dimension 1")
+
+
+def runner_pids(http: httpx.Client) -> list[int]:
+    """Return the processes that run `pair`."""
+    return [runner["pid"] for runner in http.get("/api/v1/models/pair/versions/1").json()["runners"]]
+
+
 def test_duplicate_and_unended_requests_hurt_nobody(server: OipServer, http: httpx.Client) -> None:
     """Two length headers, and a body that never comes, are refused or closed; the server goes on."""
     head = f"POST /v2/models/sums/infer HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {server.token}\r\n"
