@@ -143,6 +143,7 @@ def wire(core: Core, inference: InferenceClient, *, send: Callable[[TaskName, st
         outcomes=OutcomeService(database, experiment_store, router),
         experiments=ExperimentService(database, experiment_store, router),
         inference=inference,
+        directory=core.directory,
         # The log is stopped last: whatever the others still let through is written.
         listeners=(assignments, tokens, router, catalog_news, core.directory),
     )

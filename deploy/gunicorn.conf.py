@@ -34,6 +34,17 @@ errorlog = "-"
 loglevel = settings.log_level
 
 
+# Redis answers within milliseconds; without it, or before the first controller, nothing is known to wait for.
+KNOWN_WITHIN_S = 1.0
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let a new worker learn which runners there are before it serves: until then it would call all models away."""
+    services = services_of(worker.wsgi)
+    services.start()
+    services.directory.wait_known(KNOWN_WITHIN_S)
+
+
 def post_request(_worker: Any, _request: Any, _environ: Any, _response: Any) -> None:
     """Let other connections in after each request.
 

@@ -66,6 +66,11 @@ class DirectoryReader:
         """Stop following and wait for the listening thread."""
         self._subscriber.stop()
 
+    def wait_known(self, limit_s: float) -> bool:
+        """Block until a snapshot was read, `limit_s` seconds at most; return whether one was."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._snapshot is not EMPTY_DIRECTORY, limit_s)
+
     def runners(self, ref: ModelRef) -> list[RunnerRecord]:
         """Return all runners of a version, whatever their state."""
         return [record for record in self._snapshot.runners if (record.name, record.version) == _key(ref)]

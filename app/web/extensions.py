@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from app.db.session import Database
 from app.inference.client import InferenceClient
+from app.inference.directory_reader import DirectoryReader
 from app.services.aliases import AliasService
 from app.services.assignments import AssignmentLog
 from app.services.audit import AuditLog
@@ -71,6 +72,7 @@ class Services:
     outcomes: OutcomeService
     experiments: ExperimentService
     inference: InferenceClient
+    directory: DirectoryReader
     listeners: Sequence[Listener]
     """What `start` starts, in this order, and `close` stops."""
     is_started: bool = field(default=False, init=False)

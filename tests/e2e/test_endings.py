@@ -48,7 +48,8 @@ def test_killed_supervisord_is_started_again_and_nothing_is_doubled(stack: Stack
         wait_until(lambda: "starting everything again" in other.said(), timeout_s=20)
         wait_until(lambda: is_ready(other), timeout_s=60)
 
-        assert alive(before, 1) == []
+        # Those of before finish what they hold, and one of them may have said that all is ready.
+        assert alive(before, 20) == []
         assert other.stop() == 0
 
 

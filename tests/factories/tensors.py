@@ -122,3 +122,8 @@ def answer_json(frame: bytes) -> dict[str, Any]:
     answer = read_answer(frame)
     decoded: dict[str, Any] = msgspec.json.decode(answer.body[: answer.json_bytes])
     return decoded
+
+
+def image_body(images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Body:
+    """Return a v2 request to an image classifier."""
+    return make_body([Sent("image", "FP32", list(images.shape), images, is_binary=True)])

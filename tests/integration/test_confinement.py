@@ -42,7 +42,7 @@ print(json.dumps({
     "writes into its folder": outcome(lambda: write("new")),
     "writes elsewhere": outcome(lambda: write("/tmp/galley-confinement-test")),
     "connects": outcome(lambda: socket.socket().connect(("127.0.0.1", int(sys.argv[4])))),
-    "takes memory": outcome(lambda: len(bytearray(order.memory_bytes + 1))),
+    "takes memory": outcome(lambda: len(bytearray(2 * order.memory_bytes))),
     "core": resource.getrlimit(resource.RLIMIT_CORE)[0],
 }))
 """

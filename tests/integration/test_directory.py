@@ -79,6 +79,14 @@ def test_snapshot_published_earlier_is_read_at_the_start(publisher: DirectoryPub
     reader.stop()
 
 
+def test_a_new_reader_waits_until_it_knows(publisher: DirectoryPublisher, reader: DirectoryReader) -> None:
+    assert not reader.wait_known(0.0)
+    publisher.publish(snapshot(RunnerState.READY))
+
+    assert reader.wait_known(10.0)
+    assert reader.ready(REF)
+
+
 def test_change_is_heard(publisher: DirectoryPublisher, reader: DirectoryReader) -> None:
     wait_until(lambda: reader.is_connected)
     loading, ready = snapshot(RunnerState.LOADING), snapshot(RunnerState.READY)

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.inference.client import InferenceClient
 from app.inference.messages import RunnerState
+from app.scenarios.tensor_frames import LARGE_JSON_BYTES
 from model_store.model_ref import ModelRef
 from tests.factories.runners import make_spec, running
 from tests.factories.web import WebWorker, make_worker
@@ -100,9 +101,13 @@ def test_raw_form_is_one_row(caller: FlaskClient) -> None:
 
 
 def test_large_json_is_read_by_the_runner(caller: FlaskClient) -> None:
-    request = request_of([0.1, 0.2, 0.3], parameters={"padding": "x" * 2**20})
+    request = request_of(*[[0.1, 0.2, 0.3]] * 2000)
+    assert len(orjson.dumps(request)) > LARGE_JSON_BYTES
 
-    assert infer(caller, request).status_code == 200
+    response = infer(caller, request)
+
+    assert response.status_code == 200, response.text
+    assert response.json["outputs"][0]["shape"] == [2000, 3]
 
 
 def test_classification_names_the_best(caller: FlaskClient) -> None:

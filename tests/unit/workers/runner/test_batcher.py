@@ -14,7 +14,7 @@ from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal
 from model_store.model_ref import ModelRef
 from tests.factories.pictures import plain_picture
 from tests.factories.tensor_models import Doubles, doubles_manifest
-from tests.factories.tensors import Body, Sent, json_body, make_body
+from tests.factories.tensors import Body, image_body, json_body
 from tests.factories.waiting import wait_until
 from tests.unit.workers.runner.test_batch import doubles_body, make_runner, tensor_runner
 from workers.runner import batcher
@@ -26,8 +26,7 @@ from workers.runner.row_queue import RowQueue
 
 PLAN = ExecutionPlan(is_heavy=True, threads=1, cores=1, batch_limit=4, row_cost_s=0.01)
 PICTURE = plain_picture((1, 2, 3))
-# Not a PNG: it does not count as quick, so the crew prepares it.
-SLOW_PICTURE = plain_picture((1, 2, 3), kind="BMP")
+SLOW_PICTURE = plain_picture((1, 2, 3), kind="BMP")  # only a PNG is quick: the crew prepares others
 
 
 class Bench:
@@ -268,41 +267,37 @@ def test_a_long_block_of_a_light_model_leaves_the_sockets_thread_free(tmp_path: 
     bench.batcher.close()
 
 
-def image_body(images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Body:
-    """Return a v2 request to an image classifier."""
-    return make_body([Sent("image", "FP32", list(images.shape), images, is_binary=True)])
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_the_bytes_of_calls_that_are_over_are_let_go_without_the_collector(tmp_path: Path) -> None:
     bench = Bench(tmp_path, capacity=2)
     data = bytes(1000)
-    gc.disable()
-    try:
-        before = sys.getrefcount(data)
-        bench.submit(3, data=data)
-        bench.submit(1, data=data, left_s=0.0)
-        bench.submit(1, data=data, left_s=0.001)
-        time.sleep(0.01)
-        bench.batcher.pump()
-        after = sys.getrefcount(data)
-    finally:
-        gc.enable()
+    before = sys.getrefcount(data)
+    bench.submit(3, data=data)
+    bench.submit(1, data=data, left_s=0.0)
+    bench.submit(1, data=data, left_s=0.001)
+    time.sleep(0.01)
+    bench.batcher.pump()
+    after = sys.getrefcount(data)
 
     assert len(bench.sent) == 3
     assert after == before
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_an_answer_is_let_go_with_its_call(tmp_path: Path) -> None:
     answers: list[bytes] = []
     bench = Bench(tmp_path, runner=tensor_runner(tmp_path, Doubles(), doubles_manifest()))
     bench.batcher._send = lambda _identity, frames: answers.append(frames[1])
-    gc.disable()
-    try:
-        bench.submit_tensors(doubles_body(np.ones((1, 1), np.float32)))
-        while not answers:
-            bench.batcher.pump()
-        held = sys.getrefcount(answers[0])
-    finally:
-        gc.enable()
+    bench.submit_tensors(doubles_body(np.ones((1, 1), np.float32)))
+    while not answers:
+        bench.batcher.pump()
+    held = sys.getrefcount(answers[0])
 
     assert held == 2
