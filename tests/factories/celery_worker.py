@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from celery import Celery
 
+from app.db.migrate import upgrade
 from app.infra.broker import broker_url, transport_options
 from app.infra.task_names import QueueName, TaskName
 from app.settings import Settings
@@ -63,6 +64,7 @@ def send(sender: Celery, task: TaskName, queue: QueueName = QueueName.UPKEEP) ->
 def running_worker(server: RedisServer, folder: Path) -> Iterator[CeleryWorker]:
     """Run a worker on all queues, with beat, as deploy/supervisord.conf does."""
     settings = replace(make_settings(folder), redis_url=server.url)
+    upgrade(settings.database_url)
     environment = {**os.environ, "VAR_DIR": str(folder), "JWT_SECRET": TEST_SECRET, "REDIS_URL": server.url}
     options = ["--beat", "--schedule", str(folder / "beat"), "--concurrency", "1", "--without-gossip"]
     queues = ["--queues", ",".join(queue.value for queue in QueueName)]

@@ -46,9 +46,9 @@ def test_killed_pool_process_is_replaced(redis_server: RedisServer, tmp_path: Pa
     with running_worker(redis_server, tmp_path) as worker:
         victim = next(child for child in worker.family() if "ForkPoolWorker" in " ".join(child.cmdline()))
         victim.kill()
-        worker.send(TaskName.SWEEP_STAGING)
+        worker.send(TaskName.CHECK_STORE)
 
-        wait_until(lambda: worker.succeeded(TaskName.SWEEP_STAGING) > 0, timeout_s=30)
+        wait_until(lambda: worker.succeeded(TaskName.CHECK_STORE) > 0, timeout_s=30)
 
 
 def test_killed_worker_leaves_no_process(redis_server: RedisServer, tmp_path: Path) -> None:

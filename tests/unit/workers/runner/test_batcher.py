@@ -52,12 +52,8 @@ class Bench:
 
     def submit_tensors(self, body: Body) -> None:
         """Submit a v2 request."""
-        request = InferRequest(
-            call_id=len(self.sent),
-            deadline=time.monotonic() + 60.0,
-            form=Form.TENSORS,
-            parameters={"json_bytes": body.json_bytes},
-        )
+        parameters, deadline = {"json_bytes": body.json_bytes}, time.monotonic() + 60.0
+        request = InferRequest(call_id=0, deadline=deadline, form=Form.TENSORS, parameters=parameters)
         self.batcher.submit(b"caller", request, [body.data])
 
     def pump_until(self, answers: int) -> None:
@@ -279,9 +275,8 @@ def test_the_bytes_of_calls_that_are_over_are_let_go_without_the_collector(tmp_p
     bench = Bench(tmp_path, capacity=2)
     data = bytes(1000)
     before = sys.getrefcount(data)
-    bench.submit(3, data=data)
-    bench.submit(1, data=data, left_s=0.0)
-    bench.submit(1, data=data, left_s=0.001)
+    for rows, left_s in ((3, 60.0), (1, 0.0), (1, 0.001)):
+        bench.submit(rows, data=data, left_s=left_s)
     time.sleep(0.01)
     bench.batcher.pump()
     after = sys.getrefcount(data)
