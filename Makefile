@@ -23,7 +23,7 @@ run: $(VENV)/.installed-run ## Start everything and print how to call it; PORT, 
 install: $(VENV)/.installed-dev ## Make .venv with everything that is needed to develop.
 
 test: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run all tests but the long ones.
-	$(PYTEST) -m "not long" -n $(TEST_PROCESSES) --dist loadgroup
+	$(PYTEST) -m "not long" -n $(TEST_PROCESSES)
 
 test-long: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run the long fault, fuzz and endurance tests.
 	$(PYTEST) -m long

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 
 from tests.factories.waiting import wait_until
 from tests.factories.web import WebWorker, make_worker
+from tests.scheduling import pytest_xdist_make_scheduler
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
 
 # Python's own process, which lives as long as the interpreter.
 PYTHONS_OWN = "multiprocessing.resource_tracker"

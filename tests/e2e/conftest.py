@@ -8,13 +8,6 @@ import pytest
 from tests.factories.stack import Stack, running_stack
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the suite in one process of pytest-xdist, or each would start and train a stack of its own."""
-    for item in items:
-        if "tests/e2e/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> None:
     """Let parts of the shared stack come and go; that a stack leaves nothing is tested in test_endings.py."""

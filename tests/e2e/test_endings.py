@@ -20,7 +20,14 @@ def alive(processes: list[psutil.Process], timeout_s: float) -> list[str]:
     return [str(process) for process in left if process.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+    ],
+)
 def test_signal_ends_everything(stack: Stack, number: signal.Signals) -> None:
     with running_stack(like=stack) as other:
         processes = other.processes()
@@ -30,6 +37,7 @@ def test_signal_ends_everything(stack: Stack, number: signal.Signals) -> None:
         assert not (short_run_dir(other.var_dir) / "redis.sock").exists()
 
 
+@pytest.mark.long
 def test_killed_launcher_takes_everything_with_it(stack: Stack) -> None:
     with running_stack(like=stack) as other:
         processes = other.processes()
@@ -62,6 +70,7 @@ def test_stop_under_load_loses_no_request(stack: Stack) -> None:
     assert set(load.statuses()) <= {200, 503, 0}
 
 
+@pytest.mark.long
 def test_two_copies_run_side_by_side(stack: Stack) -> None:
     with running_stack(like=stack) as other, other.client() as client:
         assert classify(client, other.picture.read_bytes()).status_code == 200

@@ -110,6 +110,7 @@ def test_every_key_expires(store: ExperimentStore, client: redis.Redis) -> None:
     assert all(name.startswith(PREFIX) and 0 < seconds <= KEEPING.counts_s for name, seconds in lives.items()), lives
 
 
+@pytest.mark.long
 def test_a_redis_that_is_away_is_said_to_be(redis_server: RedisServer) -> None:
     with redis.Redis(unix_socket_path=f"{redis_server.socket}-of-nobody") as nobody:
         store = ExperimentStore(nobody)

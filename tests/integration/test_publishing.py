@@ -119,6 +119,7 @@ def test_version_is_published_over_http(publisher: Publisher) -> None:
     wait_until(lambda: list((publisher.services.settings.var_dir / "quarantine").iterdir()) == [])
 
 
+@pytest.mark.long
 def test_killed_worker_costs_time_and_nothing_else(
     worker: CeleryWorker, publisher: Publisher, server: RedisServer, folder: Path
 ) -> None:

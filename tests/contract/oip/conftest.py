@@ -18,13 +18,6 @@ CLIENTS = ROOT / "tests/clients"
 CLIENT_LIMIT_S = 120
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the suite in one process of pytest-xdist, or each would start a server of its own."""
-    for item in items:
-        if "tests/contract/oip/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("oip"))
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> None:
     """Let connections and processes outlive a test: the server is the suite's, and ends with it."""
