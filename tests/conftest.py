@@ -9,6 +9,7 @@ import flask
 import psutil
 import pytest
 from flask.testing import FlaskClient
+from structlog.contextvars import clear_contextvars
 
 from tests.factories.waiting import wait_until
 from tests.factories.web import WebWorker, make_worker
@@ -43,6 +44,12 @@ def current_holdings() -> Holdings:
         processes=frozenset(child for child in children if not _is_pythons_own(child)),
         sockets=frozenset(_sockets()),
     )
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_requests() -> None:
+    """Let no test log or record in the name of a request that an earlier one made."""
+    clear_contextvars()
 
 
 @pytest.fixture(autouse=True)
