@@ -1,0 +1,1 @@
+"""What clients of jobs may rely on."""

@@ -1,0 +1,1 @@
+"""Tests of workers.batch, path for path."""
