@@ -10,9 +10,12 @@ PIP := >&2 $(BIN)/python -m pip --disable-pip-version-check install --constraint
 PYTEST := $(BIN)/python -m pytest
 # Tests share two cores with the servers they start: more processes only make each wait longer.
 TEST_PROCESSES ?= 2
+# What others run, so what is searched for what is unsafe.
+SHIPPED := app deploy migrations model_store workers wsgi.py
+CHAOS_S ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long sure bench lint format types imports db migration token clean
+.PHONY: help run reload install test test-long sure bench chaos lint format types imports db migration token backup restore audit clean doctor
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,19 +23,30 @@ help: ## List these targets.
 run: $(VENV)/.installed-run ## Start everything and print how to call it; PORT, HOST and VAR_DIR move it. Ctrl-C ends it.
 	@$(BIN)/python -m deploy.stack run --end-with-parent
 
+reload: $(VENV)/.installed-run ## Have the running stack take up new code and settings; no request that ends within DRAIN_S is lost.
+	@$(BIN)/python -m deploy.stack reload
+
+doctor: $(VENV)/.installed-run ## Say what is wrong or unsafe here, and how to mend it; changes nothing.
+	@$(BIN)/python -m deploy.doctor
+
 install: $(VENV)/.installed-dev ## Make .venv with everything that is needed to develop.
 
 test: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run all tests but the long ones.
 	$(PYTEST) -m "not long" -n $(TEST_PROCESSES)
 
 test-long: $(VENV)/.installed-dev $(CLIENTS)/.installed ## Run the long fault, fuzz and endurance tests.
-	$(PYTEST) -m long
+	$(PYTEST) -m "long and not alone" -n $(TEST_PROCESSES)
+	$(PYTEST) -m alone
 
-sure: lint types imports ## Run every check that needs no running code: lint, format, types, imports.
+sure: lint types imports ## Run every check that needs no running code: lint, format, types, imports, bandit.
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED)
 	$(BIN)/ruff format --check
 
 bench: $(VENV)/.installed-dev ## Measure speed and memory on this machine; writes docs/benchmarks.md.
 	$(BIN)/python -m tests.load
+
+chaos: $(VENV)/.installed-dev ## Break a whole installation at random for CHAOS_S seconds, by CHAOS_SEED; writes docs/chaos.md.
+	$(BIN)/python -m tests.chaos --seconds $(CHAOS_S) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 lint: $(VENV)/.installed-dev ## Look for mistakes with ruff.
 	$(BIN)/ruff check
@@ -56,8 +70,17 @@ migration: $(VENV)/.installed-dev ## Draft a migration from the tables: make mig
 token: $(VENV)/.installed-run ## Print a fresh token of the first admin client; use it as: make -s token
 	@$(BIN)/python -m deploy.stack token
 
+backup: $(VENV)/.installed-run ## Save SQL and the store, beside what runs: make backup to=FOLDER keep=7 jobs=yes
+	@$(BIN)/python -m deploy.backup make $(if $(to),--to "$(to)") $(if $(keep),--keep "$(keep)") $(if $(jobs),--jobs)
+
+restore: $(VENV)/.installed-run ## Bring a backup back while nothing runs: make restore from=FOLDER force=yes
+	@$(BIN)/python -m deploy.backup restore "$(from)" $(if $(force),--force)
+
+audit: $(VENV)/.installed-audit ## Ask the database of known vulnerabilities about every pinned part; it is on the internet.
+	$(BIN)/python .ci/audit.py
+
 clean: ## Remove caches and builds; .venv, .venv-clients and var stay.
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist tests/load/build *.egg-info
 	find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 # One stamp per set of extras, so that a second start asks pip nothing. `-e` keeps the checkout importable.
@@ -70,6 +93,10 @@ $(VENV)/.installed-dev: constraints.txt setup.cfg pyproject.toml | $(BIN)/python
 	$(call install_torch)
 	$(PIP) --editable '.[workers,run,test,lint,bench]'
 	@touch $(VENV)/.installed-run $@
+
+$(VENV)/.installed-audit: constraints.txt setup.cfg | $(BIN)/python
+	$(PIP) pip-audit
+	@touch $@
 
 # Exact and complete, so pip need not look for anything: half a minute once.
 $(CLIENTS)/.installed: tests/clients/requirements.txt | $(BIN)/python

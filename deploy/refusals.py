@@ -1,6 +1,5 @@
 """What gunicorn answers when bytes never become a request: a problem document, like every other failure."""
 
-import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -16,6 +15,8 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
+from app.web.security_headers import SECURITY_HEADERS
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -25,9 +26,8 @@ class Refusal:
     code: str
     detail: str
 
-    def encode(self) -> bytes:
+    def encode(self, request_id: str) -> bytes:
         """Return the whole answer, head and body; the connection ends with it."""
-        request_id = uuid.uuid4().hex
         body = orjson.dumps(
             {
                 "type": f"urn:galley:problem:{self.code}",
@@ -41,14 +41,15 @@ class Refusal:
                 "retryable": False,
             }
         )
-        head = (
-            f"HTTP/1.1 {int(self.status)} {self.status.phrase}\r\n"
-            f"Connection: close\r\n"
-            f"Content-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            f"X-Request-ID: {request_id}\r\n\r\n"
-        )
-        return head.encode("ascii") + body
+        headers = {
+            "Connection": "close",
+            "Content-Type": "application/problem+json",
+            "Content-Length": len(body),
+            "X-Request-ID": request_id,
+            **dict(SECURITY_HEADERS),
+        }
+        lines = [f"HTTP/1.1 {int(self.status)} {self.status.phrase}", *(f"{name}: {headers[name]}" for name in headers)]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
 INTERNAL = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong inside the server.")

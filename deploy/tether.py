@@ -16,7 +16,7 @@ def main() -> None:
         sys.exit("deploy.tether needs a command to run.")
 
     end_with_parent(os.getppid())
-    os.execvp(command[0], command)  # noqa: S606 - the command is the caller's own
+    os.execvp(command[0], command)  # noqa: S606 - the caller's own # nosec B606
 
 
 if __name__ == "__main__":

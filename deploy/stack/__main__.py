@@ -1,15 +1,18 @@
-"""`python -m deploy.stack run` and `python -m deploy.stack token`."""
+"""`python -m deploy.stack run`, `… prepare`, `… reload` and `… token`."""
 
 import argparse
 import os
 import sys
 
 from app.infra.parent_death import end_with_parent
-from app.settings import SettingsError, read_settings
+from app.setting_rules import SettingsError
+from app.settings import read_settings
 from deploy.stack.access_token import fetch_token
 from deploy.stack.console import complain, say
 from deploy.stack.errors import CannotStart
 from deploy.stack.launcher import run_stack
+from deploy.stack.preparation import prepare_services
+from deploy.stack.reload import reload_stack
 
 
 def main() -> int:
@@ -18,6 +21,10 @@ def main() -> int:
     try:
         if arguments.command == "token":
             say(fetch_token(read_settings()))
+        elif arguments.command == "prepare":
+            prepare_services()
+        elif arguments.command == "reload":
+            reload_stack()
         else:
             _run(arguments.end_with_parent)
     except (CannotStart, SettingsError) as err:
@@ -38,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything; Ctrl-C ends it")
     run.add_argument("--end-with-parent", action="store_true", help="end, too, when the calling process is killed")
+    commands.add_parser("prepare", help="make folders, schema and the first client, for parts that others start")
+    commands.add_parser("reload", help="have a running stack take up new code and settings, without losing a request")
     commands.add_parser("token", help="print a token of the first admin client")
     return parser
 

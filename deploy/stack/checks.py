@@ -78,5 +78,5 @@ def check_store(settings: Settings) -> list[str]:
 
 
 def starts_redis(settings: Settings) -> bool:
-    """Say whether the stack brings its own Redis: only while REDIS_URL names its own socket."""
-    return settings.redis_url == f"unix://{settings.run_dir}/redis.sock"
+    """Say whether the stack brings its own Redis: only while REDIS_URL or STATE_REDIS_URL names its own socket."""
+    return f"unix://{settings.run_dir}/redis.sock" in (settings.redis_url, settings.state_redis_url)

@@ -3,6 +3,7 @@
 from app.db.migrate import upgrade
 from app.db.session import Database
 from app.errors import DatabaseUnavailable
+from app.services.catalog import DesiredVersion, desired_versions, read_catalog
 from app.services.clients import ClientService
 from app.settings import Settings
 from deploy.stack.console import say
@@ -18,6 +19,21 @@ def prepare_database(settings: Settings) -> None:
     try:
         upgrade(settings.database_url)
         _make_admin(settings, database)
+    except DatabaseUnavailable as err:
+        raise CannotStart(f"The database at DATABASE_URL does not answer: {err.__cause__}") from err
+    finally:
+        database.close()
+
+
+def read_named_versions(settings: Settings) -> set[DesiredVersion]:
+    """Return the versions that are to run as SQL has it now, whether anybody calls them or not.
+
+    :raises CannotStart: when the database does not answer.
+    """
+    database = Database(settings.database_url)
+    try:
+        with database.snapshot() as session:
+            return set(desired_versions(read_catalog(session)))
     except DatabaseUnavailable as err:
         raise CannotStart(f"The database at DATABASE_URL does not answer: {err.__cause__}") from err
     finally:

@@ -18,15 +18,27 @@ def base_url(settings: Settings) -> str:
 def call(settings: Settings, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
     """Send one JSON request and return status and decoded JSON object.
 
-    :raises OSError: when nobody answers.
+    :raises OSError: when nobody answers, or somebody else does, whose answer is no JSON object.
     """
     connection = http.client.HTTPConnection(base_url(settings).removeprefix("http://"), timeout=TIMEOUT_S)
     try:
         payload = None if body is None else json.dumps(body)
         connection.request(method, path, payload, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    except (http.client.HTTPException, json.JSONDecodeError) as err:
+        return response.status, _json_object(response.read())
+    except (http.client.HTTPException, ValueError) as err:
         raise ConnectionError(f"{method} {path} was not answered: {err}") from err
     finally:
         connection.close()
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Decode it.
+
+    :raises ValueError: when it is no text, no JSON, or no object.
+    """
+    answer = json.loads(body)
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")
+
+    return answer

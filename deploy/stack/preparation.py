@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.settings import Settings, SettingsError, read_settings, read_var_dir, secret_to_make
+from app.secret_file import secret_to_make
+from app.setting_rules import SettingsError
+from app.settings import Settings, read_settings, read_var_dir
 from deploy.stack.checks import check_name, check_port, check_python, check_redis, check_store, check_writable
+from deploy.stack.database import prepare_database
 from deploy.stack.errors import CannotStart
-from deploy.stack.folders import clear_metrics, make_folders, only_stack, write_secret
+from deploy.stack.folders import (
+    clear_metrics,
+    drop_metrics_of_earlier_boots,
+    make_folders,
+    make_metrics_folders,
+    only_stack,
+    write_secret,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +38,7 @@ def prepared_folder() -> Iterator[Prepared]:
     _demand(check_python() + check_name(var_dir) + check_writable(var_dir))
     with only_stack(var_dir) as lock:
         with _writing():
-            secret = secret_to_make()
+            secret = secret_to_make(var_dir)
             if secret is not None:
                 write_secret(secret)
         settings = _read_settings()
@@ -37,6 +47,21 @@ def prepared_folder() -> Iterator[Prepared]:
             make_folders(settings)
             clear_metrics(settings)
         yield Prepared(settings=settings, lock=lock)
+
+
+def prepare_services() -> None:
+    """Make what the parts expect where not the launcher starts them: folders, the newest schema, the first client.
+
+    Parts may be alive. Nothing is made up: the settings name all secrets.
+
+    :raises CannotStart: naming what is wrong.
+    """
+    settings = _read_settings()
+    with _writing():
+        make_folders(settings)
+        drop_metrics_of_earlier_boots(settings)
+        make_metrics_folders(settings)
+    prepare_database(settings)
 
 
 @contextmanager

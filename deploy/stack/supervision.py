@@ -33,7 +33,7 @@ class Supervisor:
         """Write the configuration and start; returns before any part is up."""
         config = self._settings.run_dir / "supervisord.conf"
         config.write_text(render_config(self._settings))
-        command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config)]
+        command = [sys.executable, "-m", "deploy.stack.supervisord", "--configuration", str(config)]
         # The lock goes with it: should this process be killed, the folder is taken until supervisord has ended.
         self._process = self._children.start(command, keep=[self._lock])
         self._started_at = time.monotonic()

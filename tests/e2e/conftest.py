@@ -13,7 +13,7 @@ def _nothing_left_behind() -> None:
     """Let parts of the shared stack come and go; that a stack leaves nothing is tested in test_endings.py."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """A running stack with the demo models."""
     with running_stack() as stack:

@@ -9,6 +9,8 @@ import pytest
 from tests.factories.parts import needed
 from tests.factories.stack import Stack
 
+pytestmark = pytest.mark.long
+
 # Any name but this machine's resolves to nothing: what the page needs must come from Galley.
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 RENDERING_MS = 15_000

@@ -4,8 +4,12 @@ import json
 import subprocess
 
 import httpx
+import pytest
 
-from tests.factories.stack import Stack, classify
+from tests.factories.stack import CLASSIFICATIONS, Stack, classify
+from tests.factories.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 
 def test_line_to_paste_classifies_the_picture(stack: Stack) -> None:
@@ -28,6 +32,15 @@ def test_thirty_two_pictures_come_back_in_order(client: httpx.Client, stack: Sta
     results = client.post("/api/v1/images/classifications", files=parts).json()["results"]
 
     assert ["labels" in result for result in results] == [bool(number % 2) for number in range(32)]
+
+
+def test_the_same_picture_again_is_answered_from_the_cache(client: httpx.Client, picture: bytes) -> None:
+    """By whichever web worker: what one was told the others find in Redis, at the latest when all have been asked."""
+    answers = [client.post(CLASSIFICATIONS, content=picture) for _ in range(10)]
+
+    assert answers[-1].headers["x-cache"] == "hit"
+    assert int(answers[-1].headers["age"]) < 60
+    assert all(answer.json() == answers[0].json() for answer in answers)
 
 
 def test_secrets_are_private(stack: Stack) -> None:
@@ -55,8 +68,9 @@ def test_every_part_runs(stack: Stack) -> None:
 
 
 def test_log_has_one_line_per_request_without_secrets(stack: Stack, client: httpx.Client, picture: bytes) -> None:
-    answer = classify(client, picture)
-    [line] = [json.loads(line) for line in stack.log_of("web").splitlines() if answer.headers["x-request-id"] in line]
+    request_id = classify(client, picture).headers["x-request-id"]
+    wait_until(lambda: request_id in stack.log_of("web"))
+    [line] = [json.loads(line) for line in stack.log_of("web").splitlines() if request_id in line]
 
     assert (line["status"], line["model"]) == (200, "digits")
     assert client.headers["authorization"].removeprefix("Bearer ") not in stack.log_of("web")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.factories.stack import CLASSIFICATIONS, Stack, running_stack
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def impatient(stack: Stack) -> Iterator[Stack]:

@@ -28,6 +28,7 @@ COMPUTE_SECONDS = Histogram(
 STAGES = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 STAGE_SECONDS = Counter("galley_runner_stage_seconds", "Seconds that rows spent in a stage", (*_LABELS, "stage"))
 STAGE_ROWS = Counter("galley_runner_stage", "Rows that went through a stage", (*_LABELS, "stage"))
+# As many series as a model takes rows at once: statistics tell them, scrapes do not (app/infra/metrics.py).
 BATCH_SIZES = Counter("galley_runner_batch_size", "Calls of the model, by rows in the batch", (*_LABELS, "batch_size"))
 BATCH_SECONDS = Counter(
     "galley_runner_batch_seconds", "Seconds of the stages of a batch, by its rows", (*_LABELS, "batch_size", "stage")
@@ -102,9 +103,9 @@ class RunnerMetrics:
             self._compute_s.observe(work.compute_s)
             if isinstance(work.answer, GalleyError):
                 ROWS.labels(*self._labels, work.answer.code).inc()
-            else:
-                self._ok.inc()
         good = [work for work in works if not isinstance(work.answer, GalleyError)]
+        if good:
+            self._ok.inc(len(good))
         self._stages["success"].add([now - work.row.queued_at for work in good])
         self._stages["fail"].add([now - work.row.queued_at for work in works if isinstance(work.answer, GalleyError)])
         self._stages["queue"].add([work.queue_s(now) for work in good])

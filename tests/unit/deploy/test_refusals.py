@@ -5,6 +5,7 @@ import json
 import pytest
 from gunicorn.http.errors import InvalidHeader, InvalidResponseHeader, LimitRequestLine, UnsupportedTransferCoding
 
+from app.web.security_headers import SECURITY_HEADERS
 from deploy.refusals import INTERNAL, refusal_of
 
 
@@ -19,18 +20,25 @@ from deploy.refusals import INTERNAL, refusal_of
     ],
 )
 def test_refusal_is_a_whole_problem_that_repeats_nothing(error: Exception, status: int, code: str) -> None:
-    head, body = refusal_of(error).encode().split(b"\r\n\r\n")
+    head, body = refusal_of(error).encode("r1").split(b"\r\n\r\n")
 
     problem = json.loads(body)
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"Content-Length: %d" % len(body) in head
     assert (problem["status"], problem["code"], problem["retryable"]) == (status, code, False)
-    assert problem["request_id"].encode() in head
+    assert problem["request_id"] == "r1"
+    assert b"X-Request-ID: r1" in head
     assert b"script" not in body
 
 
+def test_it_carries_the_headers_of_every_answer() -> None:
+    head = INTERNAL.encode("r1").split(b"\r\n\r\n")[0].decode("ascii").split("\r\n")
+
+    assert {f"{name}: {value}" for name, value in SECURITY_HEADERS} <= set(head)
+
+
 def test_clients_of_v2_find_the_sentence_where_they_look_for_it() -> None:
-    problem = json.loads(INTERNAL.encode().split(b"\r\n\r\n")[1])
+    problem = json.loads(INTERNAL.encode("r1").split(b"\r\n\r\n")[1])
 
     assert problem["error"] == problem["detail"]
 

@@ -1,124 +1,176 @@
-"""Metrics of many processes: totals never fall, files never pile up."""
+"""One scrape tells of all processes, and tells what prometheus_client itself would."""
 
 import os
-import subprocess
-import sys
+from collections.abc import Iterator, Mapping
+from errno import ENOSPC
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
 
-from app.infra.metrics import collect, fold_dead_process, fold_dead_processes, merge_folder
-
-# What a process of a service does: it counts to `amount`, observes once, sets a gauge, and says its pid.
-PROCESS = """
-import os, sys
-from prometheus_client import Counter, Gauge, Histogram
-Counter("rows", "Rows.", ["model"]).labels("digits").inc(float(sys.argv[1]))
-Histogram("seconds", "Seconds.", buckets=(1.0, 2.0)).observe(1.5)
-Gauge("busy", "Busy.", multiprocess_mode="livesum").set(1)
-Gauge("peak", "Peak.", multiprocess_mode="max").set(float(sys.argv[1]))
-print(os.getpid())
-"""
+from app.infra.metric_folding import fold_dead_process
+from app.infra.metrics import Exposition, MetricsReader
+from tests.factories.metric_files import leave_batch_sizes, leave_files, tear
 
 
-def run_process(service: Path, amount: float) -> int:
-    """Let a process of `service` count to `amount` and end; return its pid."""
-    service.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(service)}
-    command = [sys.executable, "-c", PROCESS, str(amount)]
-    return int(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+def samples(text: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return the values of a scrape by sample and labels."""
+    families = text_string_to_metric_families(text.decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
 
 
-def sample(metrics_dir: Path, name: str) -> float | None:
-    """Return the value of one line of a scrape."""
-    lines = collect(metrics_dir).decode().splitlines()
-    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), None)
+def heads(text: bytes) -> set[str]:
+    """Return what a scrape says of its metrics."""
+    return {line for line in text.decode().splitlines() if line.startswith("#")}
+
+
+def own_text(folder: Path) -> bytes:
+    """Return what prometheus_client makes of a folder."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(folder))
+    return generate_latest(registry)
+
+
+@pytest.fixture
+def exposition(tmp_path: Path) -> Exposition:
+    return Exposition(tmp_path)
+
+
+def values(exposition: Exposition) -> Mapping[str, float]:
+    """Return the values of a scrape's lines by what stands before them."""
+    lines = (line.rpartition(" ") for line in exposition.text().decode().splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
 
 
 @pytest.fixture
 def pids(tmp_path: Path) -> list[int]:
-    return [run_process(tmp_path / "web", 2), run_process(tmp_path / "web", 3)]
+    return [leave_files(tmp_path / "celery", 2), leave_files(tmp_path / "celery", 3)]
 
 
-def test_scrape_adds_up_processes_and_services(tmp_path: Path, pids: list[int]) -> None:
-    run_process(tmp_path / "runners", 5)
+def test_a_scrape_tells_what_the_library_would(tmp_path: Path, exposition: Exposition, pids: list[int]) -> None:
+    own = own_text(tmp_path / "celery")
 
-    assert sample(tmp_path, 'rows_total{model="digits"}') == 10
-    assert sample(tmp_path, 'seconds_bucket{le="2.0"}') == 3
-    assert sample(tmp_path, "seconds_sum") == 4.5
-    assert sample(tmp_path, "busy") == 3
+    assert samples(exposition.text()) == samples(own)
+    assert heads(exposition.text()) == heads(own)
 
 
-def test_folding_keeps_totals_and_highest_values_and_drops_other_gauges(tmp_path: Path, pids: list[int]) -> None:
-    before = sample(tmp_path, 'rows_total{model="digits"}'), sample(tmp_path, "seconds_count")
+def test_a_scrape_adds_up_processes_and_services(tmp_path: Path, exposition: Exposition, pids: list[int]) -> None:
+    leave_files(tmp_path / "runners", 5)
 
-    for pid in pids:
-        fold_dead_process(tmp_path / "web", pid)
-
-    assert (sample(tmp_path, 'rows_total{model="digits"}'), sample(tmp_path, "seconds_count")) == before == (5, 2)
-    assert sample(tmp_path, 'seconds_bucket{le="1.0"}') == 0
-    assert sample(tmp_path, "busy") is None
-    assert sample(tmp_path, "peak") == 3
-
-
-def test_files_do_not_pile_up(tmp_path: Path, pids: list[int]) -> None:
-    for pid in pids:
-        fold_dead_process(tmp_path / "web", pid)
-
-    assert {path.name for path in (tmp_path / "web").glob("*.db")} == {
-        "counter_folded.db",
-        "gauge_max_folded.db",
-        "histogram_folded.db",
+    assert values(exposition) == {
+        'rows_total{model="digits"}': 10,
+        'seconds_bucket{le="1.0"}': 0,
+        'seconds_bucket{le="2.0"}': 3,
+        'seconds_bucket{le="+Inf"}': 3,
+        "seconds_count": 3,
+        "seconds_sum": 4.5,
+        "busy": 3,
+        "peak": 5,
+        "broken": 5,
+        "budget": 5,
     }
 
 
-def test_one_service_is_read_alone(tmp_path: Path, pids: list[int]) -> None:
-    run_process(tmp_path / "runners", 5)
+def test_the_next_scrape_tells_what_came_and_what_went(tmp_path: Path, exposition: Exposition, pids: list[int]) -> None:
+    before = values(exposition)
+    leave_files(tmp_path / "celery", 7)
+    between = values(exposition)
+    fold_dead_process(tmp_path / "celery", pids[0])
+    after = values(exposition)
 
-    merged = {sample.name: sample.value for metric in merge_folder(tmp_path / "web") for sample in metric.samples}
-
-    assert merged["rows_total"] == 5
-    assert merge_folder(tmp_path / "nothing") == []
-
-
-def test_folding_twice_counts_once(tmp_path: Path, pids: list[int]) -> None:
-    fold_dead_process(tmp_path / "web", pids[0])
-    fold_dead_process(tmp_path / "web", pids[0])
-
-    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
+    assert (before["busy"], between["busy"], after["busy"]) == (2, 3, 2)
+    rows = 'rows_total{model="digits"}'
+    assert (before[rows], between[rows], after[rows]) == (5, 12, 12)
 
 
-def test_process_that_lives_is_not_folded(tmp_path: Path, pids: list[int]) -> None:
-    living = tmp_path / "web" / f"counter_{os.getpid()}.db"
-    (tmp_path / "web" / f"counter_{pids[0]}.db").rename(living)
+def test_gauges_of_processes_that_are_gone_are_not_told(
+    tmp_path: Path, exposition: Exposition, pids: list[int]
+) -> None:
+    assert "busy" in values(exposition)
+    for pid in pids:
+        fold_dead_process(tmp_path / "celery", pid)
 
-    fold_dead_processes(tmp_path / "web")
-
-    assert living.exists()
-    assert not (tmp_path / "web" / f"counter_{pids[1]}.db").exists()
-    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
+    assert "busy" not in values(exposition)
 
 
-def test_folding_an_empty_folder_does_nothing(tmp_path: Path) -> None:
-    fold_dead_process(tmp_path, 1)
+def test_web_workers_whose_master_died_are_not_told_once_they_end(tmp_path: Path, exposition: Exposition) -> None:
+    """Nobody else sees them end."""
+    leave_files(tmp_path / "web", 2)
 
-    assert list(tmp_path.glob("*.db")) == []
+    told = values(exposition)
+
+    assert told['rows_total{model="digits"}'] == 2
+    assert "busy" not in told
+
+
+def test_a_disk_that_is_full_does_not_hide_what_there_is(tmp_path: Path, exposition: Exposition) -> None:
+    leave_files(tmp_path / "web", 2)
+
+    with mock.patch.object(os, "posix_fallocate", side_effect=OSError(ENOSPC, "full")) as asked:
+        assert values(exposition)['rows_total{model="digits"}'] == 2
+
+    assert asked.called
+
+
+@pytest.mark.parametrize("is_living", [True, False])
+def test_a_torn_file_costs_what_was_torn_and_no_scrape(
+    tmp_path: Path, exposition: Exposition, caplog: pytest.LogCaptureFixture, is_living: bool
+) -> None:
+    """After a power loss a file may have its length, and zeros for entries: in the web tier it is folded."""
+    torn = tmp_path / ("celery" if is_living else "web")
+    pid = leave_files(torn, 2)
+    leave_files(torn, 3)
+    tear(torn / f"counter_{pid}.db")
+
+    for _ in range(2):
+        assert values(exposition)['rows_total{model="digits"}'] == 3
+    assert values(exposition)["peak"] == 3
+    assert caplog.text.count(f"counter_{pid}.db counted is left out from where it is torn") == 1
+
+
+def test_a_gauge_that_does_not_come_together_is_left_out(
+    tmp_path: Path, exposition: Exposition, pids: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = values(exposition)
+    (tmp_path / "celery" / "gauge_liveall_77.db").write_bytes(bytes(64))
+
+    assert values(exposition) == values(exposition) == before
+    assert caplog.text.count("gauge_liveall_77.db") == 1
+
+
+def test_sizes_of_batches_make_no_series_of_a_scrape(tmp_path: Path, exposition: Exposition) -> None:
+    """There are as many of them as a model takes rows at once; statistics read them all the same."""
+    leave_files(tmp_path / "runners", 5)
+    before = values(exposition)
+    leave_batch_sizes(tmp_path / "runners", 4096)
+
+    assert values(exposition) == before
+    sizes = {series.labels.get("batch_size") for series, _ in MetricsReader().samples([tmp_path / "runners"])}
+    assert sizes == {None, *(str(size) for size in range(1, 4097))}
+
+
+def test_services_are_read_apart(tmp_path: Path, pids: list[int]) -> None:
+    leave_files(tmp_path / "runners", 5)
+
+    def rows() -> Iterator[float]:
+        for series, value in MetricsReader().samples([tmp_path / "celery", tmp_path / "not-there"]):
+            if series.name == "rows_total":
+                yield value
+
+    assert list(rows()) == [5]
+    assert MetricsReader().samples([tmp_path / "nothing"]) == []
 
 
 def test_lone_process_shows_its_own(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     Counter("rows", "Rows.", registry=registry).inc(4)
 
-    assert b"rows_total 4.0" in collect(tmp_path, registry)
-    assert b"rows_total 4.0" in collect(tmp_path / "not-there", registry)
-
-
-def test_file_of_a_process_that_was_killed_at_birth_harms_nothing(tmp_path: Path, pids: list[int]) -> None:
-    (tmp_path / "web" / "counter_4194305.db").touch()
-
-    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
-    fold_dead_processes(tmp_path / "web")
-
-    assert sample(tmp_path, 'rows_total{model="digits"}') == 5
-    assert not (tmp_path / "web" / "counter_4194305.db").exists()
+    assert b"rows_total 4.0" in Exposition(tmp_path, registry).text()
+    assert b"rows_total 4.0" in Exposition(tmp_path / "not-there", registry).text()

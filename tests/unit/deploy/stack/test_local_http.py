@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from deploy.stack.access_token import fetch_token, read_admin
 from deploy.stack.errors import CannotStart
-from deploy.stack.local_http import base_url
+from deploy.stack.local_http import base_url, call
 from deploy.stack.readiness import describe, unready_parts
 from tests.factories.settings import make_settings
 
@@ -20,10 +20,11 @@ from tests.factories.settings import make_settings
 class _Answers(BaseHTTPRequestHandler):
     status: ClassVar[int] = 200
     body: ClassVar[Any] = {}
+    raw: ClassVar[bytes | None] = None
     received: ClassVar[Any] = None
 
     def do_GET(self) -> None:
-        payload = json.dumps(self.body).encode()
+        payload = json.dumps(self.body).encode() if self.raw is None else self.raw
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
@@ -70,6 +71,14 @@ def test_unready_parts_carry_their_reason(answers: Any, settings: Settings) -> N
 
 def test_silent_web_tier_is_a_part_too(tmp_path: Path) -> None:
     assert list(unready_parts(make_settings(tmp_path, port=1))) == ["web"]
+
+
+@pytest.mark.parametrize("raw", [b"<html>", b'"\xff\xfe"', b"[1, 2]", b"3", b""])
+def test_another_program_is_nobody(answers: Any, settings: Settings, raw: bytes) -> None:
+    answers.raw = raw
+
+    with pytest.raises(ConnectionError, match="was not answered"):
+        call(settings, "GET", "/health/ready")
 
 
 def test_parts_are_described_in_one_line() -> None:

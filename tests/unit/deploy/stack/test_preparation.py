@@ -1,12 +1,16 @@
 """The launcher names everything that is wrong, and prepares a folder once."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from app.db.migrate import current_revision, newest_revision
+from app.db.session import Database
+from app.settings import read_settings
 from deploy.stack.errors import CannotStart
-from deploy.stack.preparation import prepared_folder
+from deploy.stack.preparation import prepare_services, prepared_folder
 
 
 @pytest.fixture
@@ -72,3 +76,25 @@ def test_what_is_in_the_way_is_named(environment: pytest.MonkeyPatch, tmp_path: 
 
     with pytest.raises(CannotStart, match=f"var/{name}"), prepared_folder():
         pass
+
+
+def test_services_find_folders_schema_and_a_client(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("JWT_SECRET", "k" * 40)
+    prepare_services()
+    counted = read_settings().metrics_dir / "celery" / "counter_1.db"
+    counted.write_bytes(b"")
+    earlier = counted.with_name("counter_2.db")
+    earlier.write_bytes(b"")
+    os.utime(earlier, (1.0, 1.0))
+    prepare_services()
+
+    assert counted.exists()
+    # Whoever wrote it ended with the machine.
+    assert not earlier.exists()
+    assert "client_id" in (tmp_path / "var" / "admin.env").read_text().lower()
+    assert current_revision(Database(read_settings().database_url)) == newest_revision()
+
+
+def test_for_services_no_key_is_made_up(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CannotStart, match="JWT_SECRET"):
+        prepare_services()

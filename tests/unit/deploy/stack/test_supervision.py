@@ -50,6 +50,14 @@ def test_part_that_ends_is_started_again_however_it_ended(tmp_path: Path) -> Non
     assert restarts == {RestartUnconditionally}
 
 
+def test_restart_waits_until_imports_and_settings_are_outlived(tmp_path: Path) -> None:
+    options = _read_as_supervisord(make_settings(tmp_path, run_dir=tmp_path / "run"))
+
+    starts = {group.name: group.process_configs[0].startsecs for group in options.process_group_configs}
+
+    assert min(starts["controller"], starts["celery"]) >= 5
+
+
 def test_foreign_redis_is_not_started(tmp_path: Path) -> None:
     parser = RawConfigParser()
     parser.read_string(render_config(make_settings(tmp_path, redis_url="redis://127.0.0.1:6379")))
