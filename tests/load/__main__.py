@@ -1,86 +1,89 @@
 """`python -m tests.load`: measure a stack of its own, print the tables, write docs/benchmarks.md."""
 
-import argparse
+import datetime
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from tests.load.alias_switch import alias_switch_tables
-from tests.load.digits import digits_tables
-from tests.load.hot_loading import hot_loading_tables
-from tests.load.http_load import generators
-from tests.load.images import IMAGES_MODEL, images_tables
-from tests.load.machine import machine_facts
-from tests.load.many_models import many_models_tables
+from tests.load.document import Section, merged
+from tests.load.machine import machine_facts, machine_table
 from tests.load.measure import Plan
-from tests.load.memory import memory_table
-from tests.load.report import Table, document
-from tests.load.stack import ROOT, Stack, running_stack
-from tests.load.tensors import tensors_tables
+from tests.load.options import OPTIONS, command_of, parser
+from tests.load.outside_parts import missing_parts
+from tests.load.own_generator import NoCompiler, executable
+from tests.load.report import Table
+from tests.load.stack import Stack, running_stack, stack_like
+from tests.load.suites import ALONE, ON_A_STACK, SUITES
+from tests.load.surroundings import Watch
 
-SUITES = ("digits", "images", "tensors", "hot-loading", "alias-switch", "many-models")
-# Brings a server with a memory budget of its own.
-OWN_SERVER = "many-models"
-
-TENSOR_SUITES = {"tensors": tensors_tables, "hot-loading": hot_loading_tables, "alias-switch": alias_switch_tables}
+MACHINE = "machine"
 
 
 def main() -> None:
-    """Run the chosen suites."""
-    options = _parser().parse_args()
-    plan = Plan(seconds=options.seconds, runs=options.runs)
-    suites = set(options.suites or SUITES)
-    tables = _on_a_stack(suites, plan) if suites - {OWN_SERVER} else []
-    if OWN_SERVER in suites:
-        tables += many_models_tables(plan, _say)
+    """Run the chosen suites; each is written as soon as it is measured. What is not as it is wanted ends it with 1."""
+    options = parser().parse_args()
+    try:
+        executable()
+    except NoCompiler as err:
+        sys.exit(f"{err}")
+    plan = Plan(**{option: getattr(options, option) for option in OPTIONS})
+    chosen = options.suites or SUITES
+    if missing := missing_parts(chosen):
+        sys.exit("\n".join(missing))
+    unmet = list[str]()
+    write = partial(_write, options.out, unmet)
+    write(Section(name=MACHINE, tables=[machine_table()]))
+    if set(chosen) & set(ON_A_STACK):
+        with _stack(options.like) as stack:
+            _on_it(stack, chosen, plan, write)
+    for name, measure in ALONE.items():
+        if name in chosen:
+            write(_section(name, plan, partial(measure, plan, _say)))
+    if unmet:
+        sys.exit(f"not as it is wanted: {', '.join(unmet)}")
 
-    sys.stdout.write("".join(f"\n{table}\n" for table in tables))
-    if options.out:
-        options.out.write_text(document(tables, command="make bench", facts=machine_facts()), "utf-8")
-        _say(f"wrote {options.out}")
 
+@contextmanager
+def _stack(like: Path | None) -> Iterator[Stack]:
+    if like is not None:
+        _say(f"starting a stack with the models of {like}")
+        with stack_like(like) as stack:
+            yield stack
+        return
 
-def _on_a_stack(suites: Collection[str], plan: Plan) -> list[Table]:
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         _say("starting a stack on an empty folder")
         with running_stack(Path(folder)) as stack:
-            return _measure(stack, suites, plan)
+            yield stack
 
 
-def _measure(stack: Stack, suites: Collection[str], plan: Plan) -> list[Table]:
-    tables = []
-    if "digits" in suites:
-        tables += digits_tables(stack, generators(), plan, _say)
-        tables.append(memory_table(stack.facts(), moment="of the default stack, after load"))
-    if "images" in suites:
-        _say(f"importing {IMAGES_MODEL} with random weights")
-        stack.flask("models", "import", "torchvision", IMAGES_MODEL, "--weights", "none")
-        stack.wait_for_model(IMAGES_MODEL)
-        tables += images_tables(stack, generators()[0], plan, _say)
-        tables.append(memory_table(stack.facts(), moment=f"of the stack with {IMAGES_MODEL}, after load"))
-    for name, measure_suite in TENSOR_SUITES.items():
-        if name in suites:
-            tables += measure_suite(stack, generators()[0], plan, _say)
-    return tables
+def _on_it(stack: Stack, chosen: Collection[str], plan: Plan, write: Callable[[Section], None]) -> None:
+    for name, measure in ON_A_STACK.items():
+        if name in chosen:
+            write(_section(name, plan, partial(measure, stack, plan, _say)))
 
 
-def _suite(name: str) -> str:
-    # NOTE: not `choices`: before Python 3.12 argparse then refuses to be called without any.
-    if name not in SUITES:
-        raise argparse.ArgumentTypeError(f"there is {', '.join(SUITES)}")
-    return name
+def _section(name: str, plan: Plan, measure: Callable[[], list[Table]]) -> Section:
+    watch = Watch()
+    tables = measure()
+    facts = machine_facts()
+    footing = (
+        f"Measured {datetime.datetime.now(datetime.UTC):%Y-%m-%d} by `{command_of(name, plan)}` on "
+        f"{facts['Processor']}, {facts['Cores']} cores; {watch.seen()}."
+    )
+    return Section(name=name, tables=tables, footing=footing)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("suites", nargs="*", type=_suite, help=f"of {', '.join(SUITES)}; all by default")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a run")
-    parser.add_argument("--runs", type=int, default=3, help="runs per figure, of which the median is taken")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks.md", help="the Markdown file to write")
-    parser.add_argument("--no-out", dest="out", action="store_const", const=None, help="only print")
-    return parser
+def _write(out: Path | None, unmet: list[str], section: Section) -> None:
+    sys.stdout.write("".join(f"\n{table}\n" for table in section.tables) + f"\n{section.footing}\n")
+    if out:
+        out.write_text(merged(out.read_text("utf-8") if out.exists() else "", section), "utf-8")
+        _say(f"wrote {section.name} into {out}")
+    unmet += [table.title for table in section.tables if not table.is_met]
 
 
 def _say(line: str) -> None:

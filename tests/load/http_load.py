@@ -1,25 +1,26 @@
 """Closed-loop HTTP load on one route: N connections, each sending its next request when the last is answered.
 
-`wrk` makes the load where it is installed, since it costs a tenth of the CPU; `OwnGenerator` does where it is not,
-and checks wrk's count.
+The project's own generator makes the load. `wrk`, and a generator that GALLEY_LOAD names, are there to be compared
+with it.
 """
 
-import asyncio
 import json
+import os
 import shutil
-import statistics
 import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from tests.load.own_generator import Load, run_load
+from tests.load.request_file import request_file
+
 WRK_SCRIPT = Path(__file__).with_name("wrk.lua")
 ANSWER_TIMEOUT_S = 30
+# The same picture again and again would be answered without its model.
+PAST_CACHE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,25 @@ class Generator(Protocol):
         """Keep `connections` requests in flight for `seconds`."""
 
 
+class OwnGenerator:
+    """The project's own."""
+
+    name = "own"
+
+    def run(self, request: Request, *, connections: int, seconds: float) -> LoadResult:
+        """Keep `connections` requests in flight for `seconds`."""
+        load = Load(connections=connections, seconds=seconds, timeout_s=ANSWER_TIMEOUT_S)
+        with request_file([request.wire]) as requests:
+            report = run_load(request.url, requests, load)
+        return LoadResult(
+            requests=report.offered,
+            errors=report.offered - report.good,
+            seconds=report.seconds,
+            p50_ms=report.good_ms.p50,
+            p99_ms=report.good_ms.p99,
+        )
+
+
 class Wrk:
     """Debian's wrk, one thread, driven by wrk.lua."""
 
@@ -80,74 +100,54 @@ class Wrk:
 
     def run(self, request: Request, *, connections: int, seconds: float) -> LoadResult:
         """Keep `connections` requests in flight for `seconds`; wrk takes whole ones."""
-        with _body_file(request.body) as body:
-            command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-            command += [f"--timeout={ANSWER_TIMEOUT_S}s", "-s", str(WRK_SCRIPT), request.url]
-            command += ["--", str(body), *(f"{name}: {value}" for name, value in request.all_headers.items())]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        return LoadResult(**json.loads(output.splitlines()[-1]))
+        with request_file([request.wire]) as requests:
+            return run_wrk(request.url, requests, connections=connections, seconds=seconds)
 
 
-class OwnGenerator:
-    """A generator in plain asyncio, for machines without wrk."""
+def run_wrk(url: str, requests: Path, *, connections: int, seconds: float) -> LoadResult:
+    """Send the file of requests again and again, over TLS where `url` says so; whose certificate it is, wrk never asks.
 
-    name = "own"
+    :raises subprocess.CalledProcessError: when nobody listens; its output went to the terminal.
+    """
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", f"--timeout={ANSWER_TIMEOUT_S}s"]
+    command += ["-s", str(WRK_SCRIPT), url, "--", str(requests)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return LoadResult(**json.loads(output.splitlines()[-1]))
+
+
+class ForeignGenerator:
+    """A generator by path that reads the same file of requests.
+
+    It is called as `PATH http HOST PORT REQUESTS --conns N --duration S` and prints one JSON object with the counts
+    `ok`, `bad`, `late`, `lost` and `errors`, the seconds `elapsed`, and `p50_ms` and `p99_ms`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
 
     def run(self, request: Request, *, connections: int, seconds: float) -> LoadResult:
         """Keep `connections` requests in flight for `seconds`."""
-        return asyncio.run(_run_own(request, connections=connections, seconds=seconds))
+        address = urlsplit(request.url)
+        with request_file([request.wire]) as requests:
+            command = [str(self._path), "http", str(address.hostname), str(address.port), str(requests)]
+            command += ["--conns", str(connections), "--duration", str(seconds)]
+            printed = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        errors = sum(int(printed[name]) for name in ("bad", "late", "lost", "errors"))
+        return LoadResult(
+            requests=int(printed["ok"]) + errors,
+            errors=errors,
+            seconds=printed["elapsed"],
+            p50_ms=printed["p50_ms"],
+            p99_ms=printed["p99_ms"],
+        )
 
 
 def generators() -> list[Generator]:
     """Return the generators this machine has, the one to measure with first."""
-    own = OwnGenerator()
-    return [Wrk(), own] if shutil.which("wrk") else [own]
-
-
-@dataclass
-class _Tally:
-    latencies_s: list[float] = field(default_factory=list)
-    errors: int = 0
-
-
-async def _run_own(request: Request, *, connections: int, seconds: float) -> LoadResult:
-    tally = _Tally()
-    start = time.monotonic()
-    await asyncio.gather(*(_keep_asking(request, tally, until=start + seconds) for _ in range(connections)))
-    latencies = sorted(tally.latencies_s)
-    return LoadResult(
-        requests=len(latencies),
-        errors=tally.errors,
-        seconds=time.monotonic() - start,
-        p50_ms=statistics.median(latencies) * 1000 if latencies else 0.0,
-        p99_ms=latencies[int(len(latencies) * 0.99)] * 1000 if latencies else 0.0,
-    )
-
-
-async def _keep_asking(request: Request, tally: _Tally, *, until: float) -> None:
-    wire = request.wire
-    parts = urlsplit(request.url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    while (sent := time.monotonic()) < until:
-        writer.write(wire)
-        is_good = await asyncio.wait_for(_read_answer(reader), ANSWER_TIMEOUT_S)
-        tally.latencies_s.append(time.monotonic() - sent)
-        tally.errors += not is_good
-    writer.close()
-    await writer.wait_closed()
-
-
-async def _read_answer(reader: asyncio.StreamReader) -> bool:
-    """Read one answer whole and say whether its status is 2xx."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-    await reader.readexactly(length)
-    return head.split(b" ", 2)[1].startswith(b"2")
-
-
-@contextmanager
-def _body_file(body: bytes) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(prefix="galley-body-") as file:
-        file.write(body)
-        file.flush()
-        yield Path(file.name)
+    foreign = os.environ.get("GALLEY_LOAD")
+    return [
+        OwnGenerator(),
+        *([Wrk()] if shutil.which("wrk") else []),
+        *([ForeignGenerator(Path(foreign))] if foreign else []),
+    ]

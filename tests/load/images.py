@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.load.http_load import Generator, Request
+from tests.load.http_load import PAST_CACHE, Generator, Request
 from tests.load.images_bare_loop import BareLoop, bare_loop
 from tests.load.measure import Measurement, Plan, Progress, measure
+from tests.load.memory import memory_table
 from tests.load.pictures import photo_jpeg
 from tests.load.report import Table
 from tests.load.stack import Stack
@@ -24,11 +25,17 @@ class Run:
 
 def images_tables(stack: Stack, generator: Generator, plan: Plan, report: Progress) -> list[Table]:
     """Measure the model at each concurrency between runs of the bare loop."""
+    report(f"importing {IMAGES_MODEL} with random weights")
+    stack.flask("models", "import", "torchvision", IMAGES_MODEL, "--weights", "none")
+    stack.wait_for_model(IMAGES_MODEL)
     url = f"{stack.url}/api/v1/images/classifications?model={IMAGES_MODEL}"
-    request = Request(url=url, token=stack.token, body=photo_jpeg(), content_type="image/jpeg")
+    request = Request(url=url, token=stack.token, body=photo_jpeg(), content_type="image/jpeg", headers=PAST_CACHE)
     generator.run(request, connections=4, seconds=2)  # warm, not counted
     runs = [_run(stack, generator, request, plan, report) for _ in range(plan.runs)]
-    return [_table(runs, generator.name, plan)]
+    return [
+        _table(runs, generator.name, plan),
+        memory_table(stack.facts(), moment=f"of the stack with {IMAGES_MODEL}, after load"),
+    ]
 
 
 def _run(stack: Stack, generator: Generator, request: Request, plan: Plan, report: Progress) -> Run:
@@ -53,7 +60,8 @@ def _table(runs: Sequence[Run], generator: str, plan: Plan) -> Table:
         ],
         note=f"Medians of {plan.runs} runs of {plan.seconds:g} s, load by {generator}. Each run measures the bare loop "
         "(decode, preprocess, forward: its rate from one process of one thread per core, its latency from one image at "
-        "a time) and then the server; the share is of the bare loop of the same run.",
+        "a time) and then the server; the share is of the bare loop of the same run. Kept "
+        "answers are bypassed.",
     )
 
 

@@ -6,6 +6,8 @@ import platform
 import re
 from pathlib import Path
 
+from tests.load.report import Table
+
 PARTS = ("torch", "torchvision", "pillow", "gunicorn", "gevent", "flask", "pyzmq", "redis")
 
 
@@ -15,10 +17,17 @@ def machine_facts() -> dict[str, str]:
         "Processor": _find(Path("/proc/cpuinfo"), r"^model name\s*:\s*(.+)$") or platform.machine(),
         "Cores": str(len(os.sched_getaffinity(0))),
         "Memory": _memory(),
-        "System": f"{platform.system()} {platform.release()}",
+        # The release up to its first dash: which build of it the host runs says nothing about a figure.
+        "System": f"{platform.system()} {platform.release().partition('-')[0]}",
         "Python": platform.python_version(),
         "Parts": ", ".join(f"{part} {importlib.metadata.version(part)}" for part in PARTS),
     }
+
+
+def machine_table() -> Table:
+    """Return the facts as a table."""
+    facts = machine_facts()
+    return Table(title="The machine", columns=["", "value"], rows=[[name, value] for name, value in facts.items()])
 
 
 def _memory() -> str:

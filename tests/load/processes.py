@@ -12,8 +12,12 @@ import psutil
 KINDS = (
     ("tether", re.compile(r"deploy\.tether|galley-tether")),
     ("runner", re.compile(r"galley-runner (?P<name>\S+)")),
+    ("doorkeeper", re.compile(r"deploy\.doorkeeper|galley-door")),
     ("web worker", re.compile(r"gunicorn: worker")),
     ("web master", re.compile(r"gunicorn")),
+    ("nginx worker", re.compile(r"nginx: worker")),
+    ("nginx master", re.compile(r"nginx: master")),
+    ("postgres", re.compile(r"postgres(:|ql/)")),
     ("redis", re.compile(r"redis-server")),
     ("celery", re.compile(r"celery")),
     ("forkserver", re.compile(r"forkserver|resource_tracker|galley-preload")),
@@ -33,11 +37,16 @@ class ProcessFacts:
     pss_bytes: int
 
 
-def stack_facts(launcher_pid: int) -> list[ProcessFacts]:
-    """Return the launcher and everything it started, as it is now."""
-    launcher = psutil.Process(launcher_pid)
-    facts = (_facts(process) for process in [launcher, *launcher.children(recursive=True)])
+def stack_facts(*first_pids: int) -> list[ProcessFacts]:
+    """Return these processes and everything they started, as it is now: of a stack its launcher is the first."""
+    facts = (_facts(process) for pid in first_pids for process in family(pid))
     return sorted((fact for fact in facts if fact), key=lambda fact: (fact.kind, fact.pid))
+
+
+def family(first_pid: int) -> list[psutil.Process]:
+    """Return a process and everything it started."""
+    first = psutil.Process(first_pid)
+    return [first, *first.children(recursive=True)]
 
 
 def kind_of(command_line: str) -> str:
@@ -58,18 +67,22 @@ def cpu_by_kind(before: Iterable[ProcessFacts], after: Iterable[ProcessFacts]) -
     return dict(used)
 
 
+def pss_bytes(pid: int) -> int:
+    """Return a process's proportional memory.
+
+    :raises FileNotFoundError: when it has ended.
+    """
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
 def _facts(process: psutil.Process) -> ProcessFacts | None:
     try:
         times = process.cpu_times()
         title = " ".join(process.cmdline())
         return ProcessFacts(
-            pid=process.pid, kind=kind_of(title), cpu_s=times.user + times.system, pss_bytes=_pss_bytes(process.pid)
+            pid=process.pid, kind=kind_of(title), cpu_s=times.user + times.system, pss_bytes=pss_bytes(process.pid)
         )
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return None  # it ended between the listing and the look
-
-
-def _pss_bytes(pid: int) -> int:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0

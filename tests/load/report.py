@@ -1,7 +1,7 @@
 """Tables: the same rows printed to the terminal and written as Markdown."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +13,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    is_met: bool = True
+    """Whether what was measured is as it is wanted, where something is."""
 
     def __str__(self) -> str:
         widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
@@ -25,20 +27,6 @@ class Table:
         alignment = ["---", *["--:"] * (len(self.columns) - 1)]
         lines = [f"| {' | '.join(cells)} |" for cells in (self.columns, alignment, *self.rows)]
         return "\n".join([f"## {self.title}", "", *lines, *(["", self.note] if self.note else [])])
-
-
-def document(tables: Iterable[Table], *, command: str, facts: dict[str, str]) -> str:
-    """Return docs/benchmarks.md: how it was made, on what, and the tables."""
-    opening = [
-        "# Benchmarks",
-        "",
-        f"Written by `{command}`, which starts a stack of its own on an empty folder, publishes models with random",
-        "weights, and measures over HTTP with the load generator on the same machine. Nothing here is a test: the",
-        "figures move with the machine.",
-        "",
-        *(f"- {name}: {value}" for name, value in facts.items()),
-    ]
-    return "\n\n".join(["\n".join(opening), *(table.markdown() for table in tables)]) + "\n"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -11,15 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from app.run_dir import short_run_dir
+from tests.factories import stack as factory
 from tests.load.processes import ProcessFacts, stack_facts
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 900
 STOP_LIMIT_S = 60
 POLL_S = 0.1
+# Some put nginx in front of it.
+TRUSTED_PROXIES = "1"
 # The launcher says so once the demo models are published and every part is ready.
 READY_LINE = "Galley is ready at"
 
@@ -36,6 +41,17 @@ class Stack:
     def facts(self) -> list[ProcessFacts]:
         """Return every process of the stack."""
         return stack_facts(self.launcher_pid)
+
+    @property
+    def redis_url(self) -> str:
+        """Where its Redis listens: at a socket in its folder, unless REDIS_URL names another."""
+        run_dir = short_run_dir(Path(self.environment["VAR_DIR"]))
+        return self.environment.get("REDIS_URL") or f"unix://{run_dir}/redis.sock"
+
+    def token_of_new_client(self, *scopes: str) -> str:
+        """Make one more client with these scopes and return a token of its."""
+        issued = self.call("POST", "/api/v1/clients", json={"scopes": list(scopes)}).json()
+        return fresh_token(self.url, issued["client_id"], issued["client_secret"])
 
     def flask(self, *arguments: str) -> None:
         """Run a `flask` command against the stack's folder.
@@ -80,7 +96,8 @@ class Stack:
 def running_stack(var_dir: Path) -> Iterator[Stack]:
     """Start a stack under `var_dir`, wait until it is ready, and end it with all its processes."""
     port = free_port()
-    environment = {**os.environ, "VAR_DIR": str(var_dir), "HOST": "127.0.0.1", "PORT": str(port)}
+    settings = {"VAR_DIR": str(var_dir), "HOST": "127.0.0.1", "PORT": str(port), "TRUSTED_PROXIES": TRUSTED_PROXIES}
+    environment = {**os.environ, **settings}
     with (var_dir / "launcher.log").open("wb") as log:
         launcher = subprocess.Popen(
             [sys.executable, "-m", "deploy.stack", "run", "--end-with-parent"],
@@ -92,11 +109,25 @@ def running_stack(var_dir: Path) -> Iterator[Stack]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(launcher, var_dir / "launcher.log")
-        token = _token(url, var_dir)
+        token = _admin_token(url, var_dir)
         yield Stack(url=url, token=token, launcher_pid=launcher.pid, environment=environment)
     finally:
         launcher.send_signal(signal.SIGINT)
         launcher.wait(STOP_LIMIT_S)
+
+
+@contextmanager
+def stack_like(var_dir: Path, **settings: str) -> Iterator[Stack]:
+    """Run a stack in a folder of its own with the models and clients of another one's, so that nothing is trained."""
+    variables = {"TRUSTED_PROXIES": TRUSTED_PROXIES, **settings}
+    with factory.running_stack(factory.Stack(var_dir=var_dir), variables=variables) as started:
+        assert started.launcher is not None
+        yield Stack(
+            url=started.url,
+            token=started.token(),
+            launcher_pid=started.launcher.pid,
+            environment=started.environment,
+        )
 
 
 def _wait_until_ready(launcher: subprocess.Popen[bytes], log: Path) -> None:
@@ -109,15 +140,21 @@ def _wait_until_ready(launcher: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"The stack did not become ready. Its launcher said:\n{log.read_text('utf-8')}")
 
 
-def _token(url: str, var_dir: Path) -> str:
+def fresh_token(url: str, client_id: str, client_secret: str) -> str:
+    """Ask a stack for a token."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+    return str(httpx.post(f"{url}/auth/token", data=form).raise_for_status().json()["access_token"])
+
+
+def _admin_token(url: str, var_dir: Path) -> str:
     lines = (var_dir / "admin.env").read_text("ascii").split()
     admin = dict(line.split("=", 1) for line in lines)
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": admin["GALLEY_CLIENT_ID"],
-        "client_secret": admin["GALLEY_CLIENT_SECRET"],
-    }
-    return str(httpx.post(f"{url}/auth/token", data=form).raise_for_status().json()["access_token"])
+    return fresh_token(url, admin["GALLEY_CLIENT_ID"], admin["GALLEY_CLIENT_SECRET"])
+
+
+def port_of(url: str) -> int:
+    """Return the port that an address names."""
+    return int(urlsplit(url).port or 0)
 
 
 def free_port() -> int:

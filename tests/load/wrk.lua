@@ -1,17 +1,26 @@
--- One POST again and again; arguments: body file, then headers as `Name: value`. Prints one JSON object when it is done.
+-- The requests of a file, one after the other and then again from the first; each stands behind its length (4 bytes).
+-- Argument: the file. Prints one JSON object.
+
+local requests, count, place = {}, 0, 0
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
-  wrk.method = "POST"
-  wrk.body = file:read("*a")
-  for index = 2, #arguments do
-    local name, value = arguments[index]:match("^([^:]+): (.*)$")
-    wrk.headers[name] = value
+  local size = file:read(4)
+  while size do
+    local a, b, c, d = size:byte(1, 4)
+    count = count + 1
+    requests[count] = file:read(a + 256 * (b + 256 * (c + 256 * d)))
+    size = file:read(4)
   end
   file:close()
 end
 
-function done(summary, latency, requests)
+function request()
+  place = place % count + 1
+  return requests[place]
+end
+
+function done(summary, latency)
   local errors = summary.errors
   -- wrk counts answered requests only; those that were lost are added, so that they weigh as errors.
   local lost = errors.connect + errors.read + errors.write + errors.timeout

@@ -50,17 +50,11 @@ class Peer:
     def running(self, artifact: Path) -> Iterator[RunningPeer]:
         """Start the server, wait until its model is ready, and end it with all its processes."""
         port = free_port()
-        with tempfile.TemporaryDirectory(prefix="galley-peer-") as name, tempfile.TemporaryFile() as log:
+        with tempfile.TemporaryDirectory(prefix="galley-peer-") as name:
             command = self.command(artifact, Path(name), port)
-            process = subprocess.Popen(
-                command, cwd=name, env={**os.environ, "PYTHONPATH": str(HERE)}, stdout=log, stderr=log
-            )
-            try:
-                url = f"http://127.0.0.1:{port}"
-                _wait_until_ready(process, f"{url}/v2/models/{MODEL}/ready")
-                yield RunningPeer(url=url, pid=process.pid)
-            finally:
-                _end(process)
+            ready_path = f"/v2/models/{MODEL}/ready"
+            with running_server(command, port, ready_path=ready_path, folder=Path(name), python_path=HERE) as server:
+                yield server
 
 
 def peers() -> list[Peer]:
@@ -111,6 +105,22 @@ def kserve_command(workers: int) -> Command:
         return [str(KSERVE.bin / "python"), str(HERE / "kserve_model.py"), *flags]
 
     return command
+
+
+@contextmanager
+def running_server(
+    command: list[str], port: int, *, ready_path: str, folder: Path, python_path: Path
+) -> Iterator[RunningPeer]:
+    """Start a server in a folder, wait until it says that it is ready, and end it with all its processes."""
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "PYTHONPATH": str(python_path)}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(process, url + ready_path)
+            yield RunningPeer(url=url, pid=process.pid)
+        finally:
+            _end(process)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
