@@ -7,20 +7,25 @@
     │   ├── UnreadableBody · InvalidFields · EmptyBody · BodyTooLarge · BodyTimeout
     │   │   └── InvalidTokenRequest · UnsupportedGrantType · InvalidScope · InvalidWeights
     │   ├── UnreadableImage · UnsupportedImage · ImageTooLarge · TooManyImages
-    │   └── InvalidTensor · UnsupportedEncoding
+    │   ├── InvalidTensor · UnsupportedEncoding · UnsupportedMediaType · KeyReused
+    │   ├── EmptyInput · InvalidInput · RowTooLarge · UnreadableRow · RefusedEntry · EventTooLate
+    │   └── InvalidHandshake · UpgradeRequired · InvalidFrame · SequenceSkipped · OutOfCredits
     ├── AccessError           who asks, and what they may
     │   ├── MissingToken · InvalidToken · ExpiredToken · RevokedToken · InvalidClient
-    │   └── InsufficientScope · ModelNotAllowed
-    ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound
-    │   └── AliasNotFound · RouteNotFound · AssignmentNotFound
+    │   └── InsufficientScope · ModelNotAllowed · ForeignOrigin
+    ├── NotFoundError         ModelNotFound · VersionNotFound · ClientNotFound · JobNotFound · NoRows
+    │   └── AliasNotFound · RouteNotFound · AssignmentNotFound · SessionNotFound
     ├── ConflictError         VersionExists · VersionInUse · AliasInUse · AliasMoved · ClientExists · WrongTask
-    │   └── HeavyModel · LoadFailed · JobRunning
+    │   ├── HeavyModel · LoadFailed · JobRunning · AlreadyAnswered · SequenceLost · PreconditionFailed
+    │   └── SessionTaken · StatelessModel
     ├── UnavailableError      try again: carries retry_after_s
-    │   ├── QueueFull · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
-    │   └── DatabaseUnavailable · RedisUnavailable
-    ├── DeadlineExceeded
+    │   ├── QueueFull · ShareExceeded · ModelLoading · ModelUnloaded · RunnerLost · Draining · RateLimited · DiskFull
+    │   ├── DatabaseUnavailable · RedisUnavailable · TooManyJobs · TooManyFollowed · TooManyUploads
+    │   └── SequenceGap · SequenceMoved · TooManySockets
+    ├── DeadlineExceeded · NotCached
     ├── ModelFailed           the model raised or answered nonsense
     ├── JobAbandoned          a job ended without a result, and not by its own fault
+    ├── TooManyErrors · ResultsGone   of a job's rows, and of what came of them
     └── StoreError            a version that cannot be trusted
         ├── InvalidName · InvalidManifest · DigestMismatch · MissingFile · StrayFile · StoreUnreachable · UploadLost
         ├── UnloadableArtifact · SignatureMismatch · SampleMismatch · MissingSignature
@@ -29,7 +34,7 @@
 No HTTP number lives here: app/web/error_handlers.py maps classes to statuses.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final, Self
 
 
 class GalleyError(Exception):
@@ -41,6 +46,13 @@ class GalleyError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+    @classmethod
+    def said(cls, detail: str) -> Self:
+        """Return one whose sentence was written elsewhere; the constructor of most would make one of facts."""
+        error = cls.__new__(cls)
+        GalleyError.__init__(error, detail)
+        return error
 
 
 class InputError(GalleyError):
@@ -88,6 +100,11 @@ class EmptyBody(InputError):
         super().__init__(f"The request body is empty; send {wanted}.")
 
 
+# How many names that a caller made up he is told, and how much of each.
+MOST_UNKNOWN: Final = 10
+LONGEST_NAME: Final = 64
+
+
 class InvalidFields(InputError):
     """The body or query is readable, but fields are wrong: `errors` says which and why."""
 
@@ -104,8 +121,8 @@ class BodyTooLarge(InputError):
 
     code = "body_too_large"
 
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The request body is over the limit of {limit_bytes} bytes.")
+    def __init__(self, limit_bytes: int, *, why: str = "") -> None:
+        super().__init__(f"The request body is over the limit of {limit_bytes} bytes{why and f': {why}'}.")
 
 
 class BodyTimeout(InputError):
@@ -169,6 +186,113 @@ class UnsupportedEncoding(InputError):
         super().__init__(f"The Content-Encoding '{encoding[:32]}' is not read; send gzip, deflate or none.")
 
 
+class UnsupportedMediaType(InputError):
+    """The body is of a type that the route does not read."""
+
+    code = "unsupported_media_type"
+
+    def __init__(self, media_type: str, wanted: str) -> None:
+        super().__init__(f"The Content-Type '{media_type[:64]}' is not read; send {wanted}.")
+
+
+class KeyReused(InputError):
+    """The idempotency key was sent before, with another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The Idempotency-Key '{key}' was sent with another request before; choose a new one.")
+
+
+class EmptyInput(InputError):
+    """The input of a job holds no row."""
+
+    code = "empty_input"
+
+    def __init__(self) -> None:
+        super().__init__("The input holds no row.")
+
+
+class InvalidInput(InputError):
+    """The input of a job, as a whole, is not of its format, or is more than a job may have."""
+
+    code = "invalid_input_file"
+
+
+class RowTooLarge(InputError):
+    """A row of a job's input is over the limit."""
+
+    code = "row_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The row is over the limit of {limit_bytes} bytes.")
+
+
+class UnreadableRow(InputError):
+    """A row of a job's input is not what its format says."""
+
+    code = "unreadable_row"
+
+
+class RefusedEntry(InputError):
+    """An entry of an archive is no plain file: a link, a device, encrypted, or named so that it leaves the archive."""
+
+    code = "refused_entry"
+
+
+class EventTooLate(InputError):
+    """A payment occurred too long before the newest one of its account to be scored beside it."""
+
+    code = "event_too_late"
+
+    def __init__(self, late_s: float, *, limit_s: int) -> None:
+        super().__init__(
+            f"The event occurred {late_s:.3f} s before the newest event of its account; at most {limit_s} s are taken."
+        )
+
+
+class InvalidFrame(InputError):
+    """A frame of a stream cannot be read, or may not come now."""
+
+    code = "invalid_frame"
+
+
+class InvalidHandshake(InputError):
+    """A request to switch to WebSocket is none that RFC 6455 knows."""
+
+    code = "invalid_handshake"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This is no handshake of a WebSocket: {reason}.")
+
+
+class UpgradeRequired(InputError):
+    """The route speaks WebSocket only."""
+
+    code = "upgrade_required"
+
+    def __init__(self) -> None:
+        super().__init__("This address speaks WebSocket only; open it with a client of that.")
+
+
+class SequenceSkipped(InputError):
+    """A frame's number is not the one after the last."""
+
+    code = "sequence_skipped"
+
+    def __init__(self, seq: int, wanted: int) -> None:
+        super().__init__(f"Number {seq} cannot come yet: the next one is {wanted}.")
+
+
+class OutOfCredits(InputError):
+    """More frames are under way than the server gave credits for."""
+
+    code = "out_of_credits"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"At most {most} frames may wait for their answers at once.")
+
+
 class InvalidWeights(InvalidFields):
     """The weights of a route's variants do not divide its callers."""
 
@@ -224,6 +348,15 @@ class InvalidClient(AccessError):
 
     def __init__(self) -> None:
         super().__init__("The client id or the client secret is wrong.")
+
+
+class ForeignOrigin(AccessError):
+    """A page of an origin that is not allowed wants to open a WebSocket."""
+
+    code = "origin_not_allowed"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"Pages of {origin[:LONGEST_NAME]!r} may not open streams here.")
 
 
 class InsufficientScope(AccessError):
@@ -287,6 +420,15 @@ class JobNotFound(NotFoundError):
         super().__init__(f"There is no job '{job_id}'.")
 
 
+class NoRows(NotFoundError):
+    """The job is of a kind that has no rows, and so neither results nor errors of them."""
+
+    code = "job_has_no_rows"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job '{job_id}' is of a kind that has no rows.")
+
+
 class AliasNotFound(NotFoundError):
     """The model has, and had, no such alias."""
 
@@ -309,6 +451,15 @@ class AssignmentNotFound(NotFoundError):
     """No variant is known to have answered the request or subject that an outcome names."""
 
     code = "assignment_not_found"
+
+
+class SessionNotFound(NotFoundError):
+    """There is no session of a stream to be resumed by this token: it has ended, or is another client's."""
+
+    code = "session_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such session; begin a new one.")
 
 
 class ConflictError(GalleyError):
@@ -390,6 +541,51 @@ class WrongTask(ConflictError):
         super().__init__(f"The model '{model_name}' does {task}; this route needs a model for {wanted}.")
 
 
+class AlreadyAnswered(ConflictError):
+    """A numbered event was answered, too long ago for the answer to be there still."""
+
+    code = "already_answered"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Number {number} was answered before, and its answer is not kept any more.")
+
+
+class SequenceLost(ConflictError):
+    """A numbered event follows others of which nothing is remembered any more."""
+
+    code = "sequence_lost"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"What number {number} follows is not remembered any more; begin a new session.")
+
+
+class SessionTaken(ConflictError):
+    """The session of a stream goes on at another socket."""
+
+    code = "session_taken"
+
+    def __init__(self) -> None:
+        super().__init__("The session was resumed at another socket, and goes on there.")
+
+
+class StatelessModel(ConflictError):
+    """The version remembers nothing between events, and a stream needs that it does."""
+
+    code = "model_is_stateless"
+
+    def __init__(self, model_name: str, version: int) -> None:
+        super().__init__(f"Version {version} of the model '{model_name}' has no state: it cannot answer a stream.")
+
+
+class PreconditionFailed(ConflictError):
+    """The caller wants an answer of another ETag only than the one there is."""
+
+    code = "precondition_failed"
+
+    def __init__(self) -> None:
+        super().__init__("What was asked for has another ETag than those of 'If-Match'.")
+
+
 class HeavyModel(ConflictError):
     """The model is too heavy to answer while the caller waits: no runner is kept for it."""
 
@@ -411,9 +607,15 @@ class UnavailableError(GalleyError):
 
 
 class QueueFull(UnavailableError):
-    """The runner's bounded queue has no room."""
+    """There is no room for another request, whoever asks."""
 
     code = "queue_full"
+
+
+class ShareExceeded(UnavailableError):
+    """The caller's own requests take up its share of what is short, while others are served."""
+
+    code = "share_exceeded"
 
 
 class ModelLoading(UnavailableError):
@@ -449,6 +651,60 @@ class RateLimited(UnavailableError):
     code = "rate_limited"
 
 
+class TooManyJobs(UnavailableError):
+    """The caller has as many jobs that have not ended as it may have."""
+
+    code = "too_many_jobs"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} jobs that have not ended, which is the most.", retry_after_s=10.0)
+
+
+class TooManyFollowed(UnavailableError):
+    """The caller follows as many answers of events or results as it may at once."""
+
+    code = "too_many_streams"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You follow {most} answers of events and results, which is the most.", retry_after_s=10.0)
+
+
+class TooManySockets(UnavailableError):
+    """The caller has as many WebSockets open as it may have."""
+
+    code = "too_many_sockets"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} sockets open, which is the most.", retry_after_s=10.0)
+
+
+class TooManyUploads(UnavailableError):
+    """The caller sends as many files at once as it may."""
+
+    code = "too_many_uploads"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You send {most} files at once, which is the most.", retry_after_s=10.0)
+
+
+class SequenceGap(UnavailableError):
+    """A numbered event came before the one that it follows was answered."""
+
+    code = "sequence_gap"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"What number {number} follows was not answered; send that again, and then this.")
+
+
+class SequenceMoved(UnavailableError):
+    """Others moved the same sequence on, again and again, before what came of the event could be written."""
+
+    code = "sequence_moved"
+
+    def __init__(self) -> None:
+        super().__init__("Too much happened to the same sequence at once; send the event again.")
+
+
 class DiskFull(UnavailableError):
     """The disk has no room for what was sent."""
 
@@ -477,6 +733,15 @@ class DeadlineExceeded(GalleyError):
         super().__init__(f"The answer was not ready within {limit_s:g} s.")
 
 
+class NotCached(GalleyError):
+    """The caller takes kept answers only, and they are not all there."""
+
+    code = "not_cached"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"No answer of the model '{model_name}' to this is kept; ask without 'only-if-cached'.")
+
+
 class ModelFailed(GalleyError):
     """The model raised, or its answer does not fit its signature."""
 
@@ -487,6 +752,24 @@ class JobAbandoned(GalleyError):
     """The job was given up: its workers were lost, one after the other, or something in them failed unforeseen."""
 
     code = "job_abandoned"
+
+
+class TooManyErrors(GalleyError):
+    """More of a job's rows were bad than it allows."""
+
+    code = "too_many_errors"
+
+    def __init__(self, failed: int, total: int, max_share: float) -> None:
+        super().__init__(f"{failed} of {total} rows were bad; a share of {max_share:g} was allowed.")
+
+
+class ResultsGone(GalleyError):
+    """What came of the job was kept for its time, and is removed."""
+
+    code = "results_gone"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The results of the job '{job_id}' were removed; its row is all that is kept.")
 
 
 class StoreError(GalleyError):

@@ -4,33 +4,37 @@
 capitals. Relative paths start at the working directory.
 """
 
-import hashlib
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from environs import Env, EnvValidationError, validate
+from environs import validate
 
-# A Unix socket's path may hold 107 bytes; runner sockets add up to 60 behind the folder.
-LONGEST_RUN_DIR = 45
-# The task that waits for a verification is ended within the hour, and has to start and to publish besides.
-LONGEST_VERIFICATION_S = 3300.0
-# HS256 is as strong as its key, up to 32 bytes.
-LEAST_SECRET = 32
-NO_SECRET = (
-    f"Set it, or JWT_SECRET_FILE to a file that holds it: at least {LEAST_SECRET} bytes. "
-    "`make run` makes one up, for development only."
+from app.run_dir import short_run_dir
+from app.secret_file import secret_setting, signing_key
+from app.secret_rules import secret_problems
+from app.setting_rules import (
+    MOST_ROWS_OF_A_REQUEST,
+    SettingsError,
+    database_url,
+    not_negative,
+    origins,
+    positive,
+    problems_of,
+    rate_limit,
+    redis_url,
+    sentences,
+    verification_time,
 )
-
-
-class SettingsError(Exception):
-    """One or more settings do not parse; the message lists every one of them."""
+from app.settings_file import open_environment
+from app.stream_settings import StreamSettings, read_stream_settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(StreamSettings):
     """What a Galley process was told. Built once at start, handed down, never changed."""
 
+    settings_file: str
+    """A file of lines `NAME=value` for settings that the environment does not name; read again by a reload."""
     environment: str
     """`development` or `production`. Production refuses secrets that Galley made up itself."""
 
@@ -43,16 +47,18 @@ class Settings:
     run_dir: Path
     """Sockets and pid files. `var_dir/run`, or a short folder under the temp dir when that path is too long."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     """SQLAlchemy URL. SQLite under `var_dir` by default; `postgresql+psycopg://…` for several machines."""
-    redis_url: str
+    redis_url: str = field(repr=False)
     """`redis://…`, `rediss://…` or `unix://…`. By default the socket of the Redis that `make run` starts."""
+    state_redis_url: str = field(repr=False)
+    """The Redis whose data must not be lost: tasks, accounts, sessions, counts. By default the one of `redis_url`."""
     redis_timeout_s: float
     """How long any Redis call may take before Galley goes on without it."""
-    store_url: str
+    store_url: str = field(repr=False)
     """Where model versions live: a folder or any fsspec URL (`s3://…`)."""
 
-    jwt_secret: str
+    jwt_secret: str = field(repr=False)
     """Key that signs access tokens (HS256), at least 32 bytes. `JWT_SECRET`, or the file `JWT_SECRET_FILE` names."""
     token_lifetime_s: int
     """Lifetime of an access token."""
@@ -63,11 +69,18 @@ class Settings:
     cors_origins: list[str]
     """Origins that browsers may call from; empty allows none."""
     trusted_proxies: int
-    """Proxies in front that append to `X-Forwarded-For`: callers without a token are counted by address. With 0 the
-    header is not read; with more than there are, callers can forge their address."""
+    """Proxies in front that append to `X-Forwarded-For`. 0 reads none; with too many, callers can forge addresses."""
 
     web_workers: int
     """gunicorn worker processes."""
+    web_max_requests: int
+    """Requests after which a web worker makes way for a fresh one, and up to a fifth more; 0 keeps it for ever."""
+    fast_path: bool
+    """Whether plain requests of the hottest routes are answered in front of Flask, which costs less."""
+    max_in_service: int
+    """Requests that a web worker serves at once; as many again are kept for clients that have few."""
+    max_wait_s: float
+    """Longest wait for a web worker's processor that a request is taken in with; clients that have few get twice it."""
     request_timeout_s: float
     """Longest an inference request may take; `Request-Timeout` can only shorten it."""
     body_timeout_s: float
@@ -85,17 +98,34 @@ class Settings:
     """Rate limit of all other routes, per client."""
     limit_login_failures: str
     """Rate limit of failed token requests, per client id and address."""
-
     max_artifact_bytes: int
     """Largest upload of a new version, all its parts together."""
     upload_timeout_s: float
     """Longest the upload of a new version may take to arrive."""
 
+    cache_ttl_s: int
+    """For how many seconds answers are kept where an alias does not say otherwise; 0 keeps none."""
+    cache_memory: int
+    """Bytes of answers that each web worker keeps in its own memory; 0 keeps them in Redis only."""
+    cache_redis_memory: int
+    """Bytes that Redis may hold, all its data together, before no more answers are written to it; 0 is no limit."""
+
     images_model: str
     """The model that answers image classifications when the caller names none."""
+    recommendations_model: str
+    """The model that answers recommendations when the caller names none."""
+    fraud_model: str
+    """The model that scores payments when the caller names none."""
+    text_model: str
+    """The model that classifies texts when the caller names none."""
+
+    heavy_queue: int
+    """Calls of heavy models that may wait or run at once; as many again are kept for clients that have few."""
+    heavy_memory: int
+    """Bytes that the rows of all these calls may take in Redis; one call alone may take more."""
 
     runner_queue_rows: int
-    """Rows a runner lets wait before it refuses."""
+    """Rows a runner lets wait before it refuses: at least those of one request."""
     runner_threads: int
     """Compute threads of a runner whose model is heavy; 0 takes one per core."""
     runner_idle_s: float
@@ -118,13 +148,40 @@ class Settings:
     verification_wall_s: float
     """Seconds a verification may take by the clock; at most LONGEST_VERIFICATION_S."""
 
+    jobs_url: str = field(repr=False)
+    """Where the inputs and results of jobs lie: a folder or any fsspec URL, which all Celery workers reach."""
+    max_job_bytes: int
+    """Largest input of a job."""
+    max_open_jobs: int
+    """Jobs over rows that a client may have at once which have not ended."""
+    job_lease_s: float
+    """How long a worker may be silent before the chunk it works on is given to another."""
+    job_result_days: int
+    """Days that the results of a job are kept after its end."""
+    job_workers: int
+    """Processes of a Celery worker: so many tasks run at once."""
+    job_memory: int
+    """Bytes of loaded versions that each of these processes keeps for the next chunk."""
+    job_memory_limit: int
+    """Bytes that each of them may hold while it runs a chunk; one that held more is replaced. 0 is without a limit."""
+    job_disk_reserve: int
+    """Bytes that stay free on the disk of jobs: with less, no job is taken in and no chunk is begun."""
+    watchdog_s: float
+    """How long a Celery worker may receive nothing while messages wait for it before it is replaced."""
+
     assignment_ttl_s: int
     """How long it is remembered which variant answered a request or a subject, for outcomes that name it."""
     assignments_kept: int
     """How many of these are remembered per model, the newest ones: each takes about 70 bytes of Redis' memory."""
     outcome_days: int
     """Days that the counts and outcomes of a route's earlier revisions are kept."""
+    usage_days: int
+    """Days that it is kept how much each client asked for."""
 
+    metrics: bool
+    """Whether requests are measured, by route and by version. What models, jobs and streams do is counted anyway."""
+    access_log: bool
+    """Whether each answered request leaves a line in the log; failures of Galley's own do anyway."""
     log_level: str
     """`debug`, `info`, `warning` or `error`."""
 
@@ -144,26 +201,33 @@ def read_settings() -> Settings:
 
     :raises SettingsError: naming every setting that is wrong.
     """
-    env = Env(eager=False)
+    env = open_environment(is_eager=False)
     var_dir = read_var_dir()
     run_dir = short_run_dir(var_dir)
+    cache_url = secret_setting(env, "REDIS_URL", f"unix://{run_dir}/redis.sock", rule=redis_url)
     settings = Settings(
+        settings_file=env.str("SETTINGS_FILE", ""),
         environment=env.str("ENVIRONMENT", "development", validate=validate.OneOf(["development", "production"])),
         host=env.str("HOST", "127.0.0.1"),
         port=env.int("PORT", 8000, validate=validate.Range(1, 65535)),
         var_dir=var_dir,
         run_dir=run_dir,
-        database_url=env.str("DATABASE_URL", f"sqlite:///{var_dir}/galley.db", validate=database_url),
-        redis_url=env.str("REDIS_URL", f"unix://{run_dir}/redis.sock", validate=redis_url),
+        database_url=secret_setting(env, "DATABASE_URL", f"sqlite:///{var_dir}/galley.db", rule=database_url),
+        redis_url=cache_url,
+        state_redis_url=secret_setting(env, "STATE_REDIS_URL", cache_url, rule=redis_url),
         redis_timeout_s=env.float("REDIS_TIMEOUT_S", 0.5, validate=positive),
-        store_url=env.str("STORE_URL", str(var_dir / "store")),
-        jwt_secret=env.str("JWT_SECRET", "") or _secret_in_file(env, var_dir),
+        store_url=secret_setting(env, "STORE_URL", str(var_dir / "store")),
+        jwt_secret=signing_key(env, var_dir),
         token_lifetime_s=env.int("TOKEN_LIFETIME_S", 3600, validate=positive),
         token_memory_s=env.float("TOKEN_MEMORY_S", 5.0, validate=not_negative),
         secret_grace_s=env.int("SECRET_GRACE_S", 86_400, validate=not_negative),
         cors_origins=env.list("CORS_ORIGINS", [], subcast=str.strip, validate=origins),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=not_negative),
         web_workers=env.int("WEB_WORKERS", 2, validate=positive),
+        web_max_requests=env.int("WEB_MAX_REQUESTS", 0, validate=not_negative),
+        fast_path=env.bool("FAST_PATH", True),
+        max_in_service=env.int("MAX_IN_SERVICE", 1024, validate=positive),
+        max_wait_s=env.float("MAX_WAIT_S", 0.5, validate=positive),
         request_timeout_s=env.float("REQUEST_TIMEOUT_S", 30.0, validate=positive),
         body_timeout_s=env.float("BODY_TIMEOUT_S", 20.0, validate=positive),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * 2**20, validate=positive),
@@ -174,7 +238,15 @@ def read_settings() -> Settings:
         limit_login_failures=env.str("LIMIT_LOGIN_FAILURES", "10/minute", validate=rate_limit),
         max_artifact_bytes=env.int("MAX_ARTIFACT_BYTES", 4 * 2**30, validate=positive),
         upload_timeout_s=env.float("UPLOAD_TIMEOUT_S", 900.0, validate=positive),
+        cache_ttl_s=env.int("CACHE_TTL_S", 60, validate=not_negative),
+        cache_memory=env.int("CACHE_MEMORY", 64 * 2**20, validate=not_negative),
+        cache_redis_memory=env.int("CACHE_REDIS_MEMORY", 512 * 2**20, validate=not_negative),
         images_model=env.str("IMAGES_MODEL", "digits"),
+        recommendations_model=env.str("RECOMMENDATIONS_MODEL", "recommender"),
+        fraud_model=env.str("FRAUD_MODEL", "fraud"),
+        text_model=env.str("TEXT_MODEL", "text"),
+        heavy_queue=env.int("HEAVY_QUEUE", 64, validate=positive),
+        heavy_memory=env.int("HEAVY_MEMORY", 256 * 2**20, validate=positive),
         runner_queue_rows=env.int("RUNNER_QUEUE_ROWS", 512, validate=positive),
         runner_threads=env.int("RUNNER_THREADS", 0, validate=not_negative),
         runner_idle_s=env.float("RUNNER_IDLE_S", 600.0, validate=positive),
@@ -186,91 +258,40 @@ def read_settings() -> Settings:
         verification_memory=env.int("VERIFICATION_MEMORY", 4 * 2**30, validate=positive),
         verification_cpu_s=env.float("VERIFICATION_CPU_S", 120.0, validate=positive),
         verification_wall_s=env.float("VERIFICATION_WALL_S", 300.0, validate=verification_time),
+        jobs_url=secret_setting(env, "JOBS_URL", str(var_dir / "jobs")),
+        max_job_bytes=env.int("MAX_JOB_BYTES", 4 * 2**30, validate=positive),
+        max_open_jobs=env.int("MAX_OPEN_JOBS", 20, validate=positive),
+        job_lease_s=env.float("JOB_LEASE_S", 30.0, validate=positive),
+        job_result_days=env.int("JOB_RESULT_DAYS", 7, validate=positive),
+        job_workers=env.int("JOB_WORKERS", 2, validate=positive),
+        job_memory=env.int("JOB_MEMORY", 2**30, validate=positive),
+        job_memory_limit=env.int("JOB_MEMORY_LIMIT", 4 * 2**30, validate=not_negative),
+        job_disk_reserve=env.int("JOB_DISK_RESERVE", 2**30, validate=not_negative),
+        watchdog_s=env.float("WATCHDOG_S", 60.0, validate=positive),
         assignment_ttl_s=env.int("ASSIGNMENT_TTL_S", 7 * 86_400, validate=positive),
         assignments_kept=env.int("ASSIGNMENTS_KEPT", 1_000_000, validate=positive),
         outcome_days=env.int("OUTCOME_DAYS", 90, validate=positive),
+        usage_days=env.int("USAGE_DAYS", 30, validate=positive),
+        **read_stream_settings(env),
+        metrics=env.bool("METRICS", True),
+        access_log=env.bool("ACCESS_LOG", True),
         log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
     )
-    problems = _problems(env)
-    if len(settings.jwt_secret) < LEAST_SECRET:
-        problems["JWT_SECRET"] = [NO_SECRET]
-    if settings.runner_queue_rows is not None and settings.runner_queue_rows < (settings.max_images or 0):
-        problems["RUNNER_QUEUE_ROWS"] = [f"Must hold the images of one request, MAX_IMAGES ({settings.max_images})."]
+    problems = problems_of(env)
+    problems |= {name: texts for name, texts in secret_problems(vars(settings)).items() if name not in problems}
+    largest_request = max(MOST_ROWS_OF_A_REQUEST, settings.max_images or 0)
+    if settings.runner_queue_rows is not None and settings.runner_queue_rows < largest_request:
+        problems["RUNNER_QUEUE_ROWS"] = [
+            f"Must hold one request: {MOST_ROWS_OF_A_REQUEST} users, or MAX_IMAGES ({settings.max_images}) images."
+        ]
+    if settings.job_memory_limit and settings.job_memory_limit <= (settings.job_memory or 0):
+        problems["JOB_MEMORY_LIMIT"] = ["Must be more than JOB_MEMORY: a chunk takes memory besides its version."]
     if problems:
-        raise SettingsError(_sentences(problems))
+        raise SettingsError(sentences(problems))
 
     return settings
 
 
 def read_var_dir() -> Path:
     """Return `VAR_DIR` alone: the launcher needs it before the secrets are there that all settings need."""
-    return Path(Env().str("VAR_DIR", "var")).absolute()
-
-
-def secret_to_make() -> Path | None:
-    """Return the file that still lacks a signing key, if Galley may make one up; production brings its own."""
-    env = Env()
-    path = _secret_path(env, read_var_dir())
-    is_given = bool(env.str("JWT_SECRET", "")) or path.exists()
-    return None if is_given or _is_production(env) else path
-
-
-positive = validate.Range(min=0, min_inclusive=False)
-not_negative = validate.Range(min=0)
-verification_time = validate.Range(min=0, max=LONGEST_VERIFICATION_S, min_inclusive=False)
-database_url = validate.Regexp(
-    r"(sqlite|postgresql\+psycopg)://", error="Write sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
-)
-redis_url = validate.Regexp(r"(redis|rediss|unix)://", error="Write redis://HOST, rediss://HOST or unix://PATH.")
-origin = validate.Regexp(r"(\*|https?://[^/\s]+)\Z", error="Write origins like https://console.example, or * for all.")
-rate_limit = validate.Regexp(
-    r"[1-9]\d{0,8}/(second|minute|hour|day)\Z", error="Write a rate limit as amount/second, /minute, /hour or /day."
-)
-
-
-def origins(values: list[str]) -> None:
-    """Refuse a list in which one is no origin: browsers compare them as they are written, to the last slash."""
-    for value in values:
-        origin(value)
-
-
-def short_run_dir(var_dir: Path) -> Path:
-    """Return the folder for sockets: under `var_dir` where the path is short enough, else a stable temp folder."""
-    run_dir = var_dir / "run"
-    if len(bytes(run_dir)) <= LONGEST_RUN_DIR:
-        return run_dir
-
-    digest = hashlib.sha256(bytes(run_dir)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"galley-{digest}"
-
-
-def _secret_in_file(env: Env, var_dir: Path) -> str:
-    """Return the key in the secret file; in production only in one that was named, never in one made up here."""
-    is_named = bool(env.str("JWT_SECRET_FILE", ""))
-    path = _secret_path(env, var_dir)
-    is_trusted = is_named or not _is_production(env)
-    return path.read_text().strip() if is_trusted and path.is_file() else ""
-
-
-def _secret_path(env: Env, var_dir: Path) -> Path:
-    return Path(env.str("JWT_SECRET_FILE", "") or var_dir / "secrets" / "jwt_secret")
-
-
-def _is_production(env: Env) -> bool:
-    return env.str("ENVIRONMENT", "development") == "production"
-
-
-def _problems(env: Env) -> dict[str, list[str]]:
-    """Return what is wrong with each variable that was read."""
-    try:
-        env.seal()
-    except EnvValidationError as err:
-        messages = err.error_messages
-        return dict(messages) if isinstance(messages, dict) else {"environment": [str(messages)]}
-
-    return {}
-
-
-def _sentences(problems: dict[str, list[str]]) -> str:
-    lines = [f"  {name}: {' '.join(map(str, texts))}" for name, texts in sorted(problems.items())]
-    return "These settings are wrong:\n" + "\n".join(lines)
+    return Path(open_environment().str("VAR_DIR", "var")).absolute()

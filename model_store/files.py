@@ -76,8 +76,8 @@ def move_folder(folder: Path, target: Path) -> bool:
             return False
         raise
 
-    _sync_folder(target.parent)
-    _sync_folder(target.parent.parent)
+    sync_folder(target.parent)
+    sync_folder(target.parent.parent)
     return True
 
 
@@ -99,10 +99,11 @@ def sync_tree(folder: Path) -> None:
     """Sync the entries of a folder and of all below; the files' bytes were synced as they were written."""
     for path in (folder, *folder.rglob("*")):
         if path.is_dir():
-            _sync_folder(path)
+            sync_folder(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring what a folder lists safely to the disk: the names of its files, not their bytes."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

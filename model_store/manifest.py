@@ -70,6 +70,43 @@ class Postprocessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     activation: Literal["softmax", "sigmoid", "none"] = "softmax"
 
 
+class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which assets say what a ranking model's rows and columns are; without it, the model is asked for tensors only.
+
+    `users` is a .npy file of int64: the id of the user in each row of the model. `items` is one of the item in each
+    column of the scores; `titles` a JSON list of their titles, if there are any.
+    """
+
+    users: str
+    items: str
+    titles: str | None = None
+    cold_row: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    """The row that scores for users the model does not know."""
+
+
+class Scoring(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a sequence scoring model for fraud reads and says; without it, the model is asked for tensors only.
+
+    `features` name the columns of its only input besides state. Its first output besides state is the score, from 0 to
+    1; the second, if there are `reasons`, says by how much each of those moved it. `merchant_risk` is a JSON file:
+    `{"usual": share, "merchants": {id: share}}`.
+    """
+
+    features: Annotated[list[str], Meta(min_length=1)]
+    reasons: list[str] = field(default_factory=list)
+    merchant_risk: str | None = None
+    review_at: Annotated[float, Meta(ge=0)]
+    """The score from which on somebody should look at a payment."""
+    decline_at: Annotated[float, Meta(ge=0)]
+
+
+class Caching(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether answers may be kept for whoever asks the same again; `per_client` keeps each client's apart."""
+
+    enabled: bool = True
+    per_client: bool = False
+
+
 class MeasuredBatch(Struct, frozen=True, kw_only=True):
     """One batch size as verification ran it, with one torch thread."""
 
@@ -109,6 +146,9 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     postprocessing: Postprocessing = field(default_factory=Postprocessing)
     labels: list[str] = field(default_factory=list)
     state: list[StateSpec] = field(default_factory=list)
+    ranking: Ranking | None = None
+    scoring: Scoring | None = None
+    cache: Caching = field(default_factory=Caching)
     description: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: str = ""
@@ -166,6 +206,12 @@ def check_manifest(manifest: Manifest) -> Manifest:
             raise InvalidManifest(f"There are {len(names)} {kind}s; {MOST_TENSORS} is the limit.")
         if len(set(names)) != len(names):
             raise InvalidManifest(f"Two {kind}s have the same name: {', '.join(names)}.")
+    if manifest.ranking is not None and manifest.task != "ranking":
+        raise InvalidManifest(f"The manifest has 'ranking', which is of the task 'ranking', not of {manifest.task!r}.")
+    if manifest.scoring is not None and manifest.task != "sequence-scoring":
+        raise InvalidManifest(
+            f"The manifest has 'scoring', which is of the task 'sequence-scoring', not of {manifest.task!r}."
+        )
     _check_state(manifest)
     return manifest
 

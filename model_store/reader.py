@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from app.errors import DigestMismatch, InvalidManifest, MissingFile, StoreUnreachable, StrayFile, VersionNotFound
+from model_store.file_system import open_file_system
 from model_store.files import copy_hashed, hash_stream, move_folder, replace_bytes, staging_folder, sync_tree
 from model_store.layout import (
     CLAIM_FILE,
@@ -231,9 +231,5 @@ def open_store(url: str, cache_dir: Path) -> ModelStore:
 
     :raises StoreUnreachable: when nothing installed can reach such a URL.
     """
-    try:
-        file_system, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as err:
-        raise StoreUnreachable(f"The model store's URL cannot be used: {err}.") from err
-
+    file_system, root = open_file_system(url, what="the model store")
     return ModelStore(file_system, root, cache_dir)

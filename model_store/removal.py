@@ -28,12 +28,27 @@ def remove(store: ModelStore, ref: ModelRef) -> bool:
     with store.reaching():
         if store.file_system.exists(store.path(manifest_path(ref))):
             store.file_system.rm_file(store.path(manifest_path(ref)))
-        deleted_at = datetime.now(UTC).isoformat(timespec="seconds")
-        store.file_system.pipe_file(store.path(f"{version_path(ref)}/{DELETED_FILE}"), deleted_at.encode())
+        _mark(store, ref)
         for name in sorted(store.entries(ref) - _KEPT):
             store.file_system.rm(store.path(f"{version_path(ref)}/{name}"), recursive=True)
         _clear_cache(store.cache_dir, ref)
     return True
+
+
+def mark_deleted(store: ModelStore, ref: ModelRef) -> bool:
+    """Keep a number taken of which the store knows nothing; return whether that was so."""
+    if store.entries(ref):
+        return False
+
+    with store.reaching():
+        store.file_system.makedirs(store.path(version_path(ref)), exist_ok=True)
+        _mark(store, ref)
+    return True
+
+
+def _mark(store: ModelStore, ref: ModelRef) -> None:
+    deleted_at = datetime.now(UTC).isoformat(timespec="seconds")
+    store.file_system.pipe_file(store.path(f"{version_path(ref)}/{DELETED_FILE}"), deleted_at.encode())
 
 
 def _clear_cache(cache_dir: Path, ref: ModelRef) -> None:

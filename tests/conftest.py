@@ -4,22 +4,36 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import flask
 import psutil
 import pytest
+import structlog
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from structlog.contextvars import clear_contextvars
 
+from app.services import client_secrets
 from tests.factories.waiting import wait_until
 from tests.factories.web import WebWorker, make_worker
 from tests.scheduling import pytest_xdist_make_scheduler
+from tests.scratch import pytest_configure, pytest_unconfigure
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_unconfigure",
+    "pytest_xdist_make_scheduler",
+]
 
 # Python's own process, which lives as long as the interpreter.
 PYTHONS_OWN = "multiprocessing.resource_tracker"
+# So long what a test ended may take to be gone, on a machine that has more to do.
+LEFT_AFTER_S = 10.0
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass(frozen=True)
@@ -54,14 +68,23 @@ def _outside_of_requests() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a thread, process, socket or app context behind."""
-    before = current_holdings()
+    """Fail a test that leaves a thread, process, socket, app context or log set-up behind."""
+    before, logs = current_holdings(), structlog.get_config()["logger_factory"]
     yield
     try:
-        wait_until(lambda: not current_holdings() - before, timeout_s=3.0)
+        wait_until(lambda: not current_holdings() - before, timeout_s=LEFT_AFTER_S)
     except TimeoutError:
         pytest.fail(f"The test left behind: {', '.join(current_holdings() - before)}")
     assert not flask.has_app_context(), "The test left an app context behind."
+    # Lines of later tests would go where this one's went, or fail there.
+    assert structlog.get_config()["logger_factory"] is logs, "The test left logs set up."
+
+
+@pytest.fixture(autouse=True)
+def _quick_secrets() -> Iterator[None]:
+    """Hash the secrets of the many clients that tests make in no time; the real parameters take 20 ms of each."""
+    with mock.patch.object(client_secrets, "_HASHER", QUICK_HASHER):
+        yield
 
 
 @pytest.fixture

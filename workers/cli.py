@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from app.errors import GalleyError
-from app.settings import SettingsError
+from app.setting_rules import SettingsError
 
 
 @dataclass(frozen=True)

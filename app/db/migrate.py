@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from app.db.session import Database, make_engine
+from app.db.session import Database, Session, make_engine
 from app.errors import DatabaseUnavailable
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
@@ -63,7 +63,17 @@ def current_revision(database: Database) -> str | None:
     :raises DatabaseUnavailable: when the database does not answer.
     """
     with database.read() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        return revision_of(session)
+
+
+def revision_of(session: Session) -> str | None:
+    """Return the revision of the database that a session sees, None before the first."""
+    return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def knows(revision: str) -> bool:
+    """Say whether this code can bring a database of that revision to its own."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 def is_migrated(database: Database) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -27,7 +27,10 @@ POOL_WAIT_S = 5.0
 CONNECT_WAIT_S = 3
 STATEMENT_LIMIT_S = 10.0
 READS_MUCH: Final = {"reads_much": True}
-"""Execution options of a query that aggregates many rows: SQLite would hold the worker's hub while it reads them."""
+"""Execution options of a statement that goes through many rows: SQLite would hold the worker's hub meanwhile.
+
+Rows that it returns are fetched on the hub all the same: let them be few.
+"""
 # PostgreSQL's codes for a table and for a column that is not there.
 UNMIGRATED_STATES = frozenset({"42P01", "42703"})
 
@@ -35,7 +38,7 @@ UNMIGRATED_STATES = frozenset({"42P01", "42703"})
 class Database:
     """The engine of one process. Make it after fork; share it between greenlets and threads.
 
-    :raises DatabaseUnavailable: from `read` and `write` when the database does not answer.
+    :raises DatabaseUnavailable: from `look`, `read` and `write` when the database does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,6 +49,12 @@ class Database:
         """Open a session for reading; whatever it changed is rolled back."""
         with self._wrapped(), Session(self.engine, expire_on_commit=False) as session:
             yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Open a connection for one look, without a session: half as dear, where that is asked for again and again."""
+        with self._wrapped(), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:

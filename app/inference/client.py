@@ -9,12 +9,23 @@ from typing import Any, TypedDict, Unpack
 import zmq.green as zmq
 from msgspec import Struct, field
 
-from app.errors import DeadlineExceeded, Draining, GalleyError, ModelFailed, ModelLoading, QueueFull, RunnerLost
+from app.errors import (
+    DeadlineExceeded,
+    Draining,
+    ModelFailed,
+    ModelLoading,
+    QueueFull,
+    RunnerLost,
+    ShareExceeded,
+)
 from app.inference.connection import RunnerConnection
 from app.inference.directory import RunnerRecord
 from app.inference.directory_reader import DirectoryReader
 from app.inference.load_estimate import LoadEstimate
-from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, Row, RowFailure
+from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, Row, RowFailure, SequenceCall, Traced
+from app.inference.outlook import Outlook
+from app.inference.refusals import error_of
+from app.infra.metrics import REFUSED
 from model_store.model_ref import ModelRef
 
 # Callers that may wait for versions to load, and for one of them; those beyond are told to come back. A popular
@@ -30,16 +41,23 @@ class InferAnswer(Struct, frozen=True, kw_only=True):
     rows: list[bytes | memoryview | RowFailure]
     queue_s: float
     compute_s: float
-    runner: RunnerRecord
+    runner: RunnerRecord | None = None
+    """None where a Celery worker answered."""
 
 
 class CallOptions(TypedDict, total=False):
-    """What a call may say besides its rows: the pipeline's parameters, what the rows are, their priority, its id."""
+    """What a call may say besides its rows: the pipeline's parameters, what the rows are, their priority, who asks.
+
+    And, of rows that go on with sequences, which; and of those whose callers trace them, by which requests they came.
+    """
 
     parameters: dict[str, Any]
     form: Form
     lane: Lane
     request_id: str
+    client_id: str
+    sequences: Sequence[SequenceCall]
+    traced: Sequence[Traced]
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -52,6 +70,9 @@ class Call(Struct, frozen=True, kw_only=True):
     form: Form = Form.SCENARIO
     lane: Lane = Lane.INTERACTIVE
     request_id: str = ""
+    client_id: str = ""
+    sequences: Sequence[SequenceCall] = ()
+    traced: Sequence[Traced] = ()
     limit_s: float = 0.0
 
 
@@ -66,6 +87,7 @@ class InferenceClient:
         self._pruned_for = directory.snapshot
         self._call_ids = itertools.count(1)
         self._waiters: Counter[ModelRef] = Counter()
+        self._is_closed = False
 
     @property
     def connection_count(self) -> int:
@@ -78,6 +100,7 @@ class InferenceClient:
         """Return one answer per row. Blocks the calling greenlet until `deadline` (monotonic) at most.
 
         :raises QueueFull: when the runner has no room, or cannot make the deadline.
+        :raises ShareExceeded: when that is the client's own doing, and others are served.
         :raises ModelLoading: when no runner became ready in time.
         :raises RunnerLost: when the runner died with the rows and no other one is ready.
         :raises Draining: when the runner is about to end and no other one became ready in time.
@@ -90,7 +113,8 @@ class InferenceClient:
         return self._ask_twice(call)
 
     def close(self) -> None:
-        """Close all sockets; calls still waiting raise `RunnerLost`."""
+        """Close all sockets; calls still waiting raise `RunnerLost`, and no other runner is asked for them."""
+        self._is_closed = True
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
@@ -100,21 +124,30 @@ class InferenceClient:
         runner = self._choose(call)
         try:
             return self._ask(call, runner)
-        except RunnerLost:
-            # NOTE: rows that a runner held when it died may be what killed it. They get one other runner that is
-            # READY already, but nobody is made to wait for them. Rows that never left may wait.
-            if self._connection(runner).has_connected and not self._ready(call.ref):
+        except (RunnerLost, Draining) as err:
+            if self._is_closed or not self._may_ask_again(err, call, runner):
                 raise
-        except Draining:
-            pass
         return self._ask(call, self._choose(call))
+
+    def _may_ask_again(self, err: RunnerLost | Draining, call: Call, runner: RunnerRecord) -> bool:
+        if isinstance(err, Draining):
+            return True
+
+        # NOTE: rows that a runner held when it died may be what killed it. They get one other runner that is READY
+        # already, but nobody is made to wait for them. Rows that never left may wait.
+        return not self._connection(runner).has_connected or bool(self._ready(call.ref))
 
     def _choose(self, call: Call) -> RunnerRecord:
         runners = self._ready(call.ref) or self._wait_ready(call)
-        return min(runners, key=lambda runner: runner.queued_rows + self._rows_in_flight(runner.address))
+        if len(runners) == 1:
+            return runners[0]
+
+        now = time.monotonic()
+        return min(runners, key=lambda runner: self._waiting_rows(runner, now))
 
     def _ask(self, call: Call, runner: RunnerRecord) -> InferAnswer:
         connection = self._connection(runner)
+        _check_outlook(call, runner, connection.outlook)
         request = InferRequest(
             call_id=next(self._call_ids),
             deadline=call.deadline,
@@ -122,11 +155,14 @@ class InferenceClient:
             form=call.form,
             lane=call.lane,
             request_id=call.request_id,
+            client_id=call.client_id,
+            sequences=list(call.sequences),
+            traced=list(call.traced),
         )
         reply = connection.call(request, call.rows)
         if isinstance(reply.header, Refusal):
             connection.is_draining |= reply.header.code == Draining.code
-            raise _refused(reply.header, call.limit_s)
+            raise error_of(reply.header, call.limit_s)
 
         return _answer(reply.header, reply.rows, call, runner)
 
@@ -168,9 +204,9 @@ class InferenceClient:
             connection = self._connections[runner.address] = RunnerConnection(self._context, runner.address)
         return connection
 
-    def _rows_in_flight(self, address: str) -> int:
-        connection = self._connections.get(address)
-        return 0 if connection is None else connection.rows_in_flight
+    def _waiting_rows(self, runner: RunnerRecord, now: float) -> int:
+        connection = self._connections.get(runner.address)
+        return runner.queued_rows if connection is None else connection.outlook.waiting_rows(runner, now)
 
     def _prune(self) -> None:
         """Close the connections to runners that the directory no longer knows, once per snapshot."""
@@ -185,21 +221,31 @@ class InferenceClient:
                 self._connections.pop(address).close()
 
 
-def _refused(refusal: Refusal, limit_s: float) -> GalleyError:
-    if refusal.code == DeadlineExceeded.code:
-        return DeadlineExceeded(limit_s)
-    for error in (QueueFull, ModelLoading, Draining):
-        if refusal.code == error.code:
-            return error(refusal.detail, retry_after_s=refusal.retry_after_s)
+def _check_outlook(call: Call, runner: RunnerRecord, outlook: Outlook) -> None:
+    """Refuse now what the runner would refuse."""
+    holder, now = (call.client_id, call.lane), time.monotonic()
+    if call.deadline <= now:
+        # Not for want of room, and to come again would not help.
+        raise DeadlineExceeded(call.limit_s)
 
-    return ModelFailed(refusal.detail)
+    try:
+        outlook.check(runner, holder, len(call.rows), deadline=call.deadline, now=now)
+    except (QueueFull, ShareExceeded) as err:
+        REFUSED.labels(place="runner", code=err.code).inc()
+        raise
 
 
 def _answer(header: InferReply, frames: list[bytes | memoryview], call: Call, runner: RunnerRecord) -> InferAnswer:
     if len(frames) != len(call.rows):
         raise ModelFailed(f"{call.ref} answered {len(frames)} of {len(call.rows)} rows.")
 
+    rows = whole_rows(header, frames)
+    return InferAnswer(rows=rows, queue_s=header.queue_s, compute_s=header.compute_s, runner=runner)
+
+
+def whole_rows(header: InferReply, frames: Sequence[bytes | memoryview]) -> list[bytes | memoryview | RowFailure]:
+    """Return the rows of a reply: its frames, with a failure in the place of each row that has one."""
     rows: list[bytes | memoryview | RowFailure] = list(frames)
     for failure in header.failures:
         rows[failure.row] = failure
-    return InferAnswer(rows=rows, queue_s=header.queue_s, compute_s=header.compute_s, runner=runner)
+    return rows

@@ -10,10 +10,11 @@ import gevent
 import msgspec
 import zmq.green as zmq
 from gevent.event import AsyncResult
-from msgspec import Struct
+from msgspec import Struct, field
 
 from app.errors import DeadlineExceeded, Draining, RunnerLost
 from app.inference.messages import InferReply, InferRequest, Refusal, Row, decode_reply, encode
+from app.inference.outlook import Holder, Outlook
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,14 @@ class Reply(Struct, frozen=True):
     rows: list[bytes | memoryview]
 
 
+class _Pending(Struct, frozen=True):
+    """A call whose answer is awaited, and whose rows those are."""
+
+    holder: Holder
+    rows: int
+    result: Any = field(default_factory=AsyncResult)
+
+
 class RunnerConnection:
     """A DEALER socket and the two greenlets that serve it.
 
@@ -45,8 +54,8 @@ class RunnerConnection:
         self.is_lost = False
         self.is_draining = False
         self.has_connected = False
-        self.rows_in_flight = 0
-        self._pending: dict[int, AsyncResult] = {}
+        self.outlook = Outlook()
+        self._pending: dict[int, _Pending] = {}
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.copy_threshold = COPIED_BYTES
@@ -60,6 +69,11 @@ class RunnerConnection:
         """Whether new requests may be sent."""
         return not (self.is_lost or self.is_draining)
 
+    @property
+    def rows_in_flight(self) -> int:
+        """Rows that were sent and not answered yet."""
+        return self.outlook.rows_in_flight
+
     def call(self, request: InferRequest, rows: Sequence[Row]) -> Reply:
         """Send a request and wait for its answer until the request's deadline.
 
@@ -69,18 +83,16 @@ class RunnerConnection:
         """
         self._check_alive()
         started = time.monotonic()
-        pending = self._pending[request.call_id] = AsyncResult()
-        self.rows_in_flight += len(rows)
+        result = self._begin(request, len(rows)).result
         try:
             self._send(request, rows)
-            if not pending.ready() and pending.wait(max(0.0, request.deadline - started)) is None:
+            if not result.ready() and result.wait(max(0.0, request.deadline - started)) is None:
                 self._check_alive()
                 raise DeadlineExceeded(max(0.0, round(request.deadline - started, 2)))
-            reply: Reply = pending.get()
+            reply: Reply = result.get()
             return reply
         finally:
-            self.rows_in_flight -= len(rows)
-            del self._pending[request.call_id]
+            self._end(request.call_id)
 
     def close(self) -> None:
         """Close the socket; calls still waiting raise `RunnerLost`."""
@@ -89,6 +101,17 @@ class RunnerConnection:
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
+
+    def _begin(self, request: InferRequest, rows: int) -> _Pending:
+        pending = self._pending[request.call_id] = _Pending((request.client_id, request.lane), rows)
+        self.outlook.sent(pending.holder, rows)
+        return pending
+
+    def _end(self, call_id: int) -> _Pending | None:
+        pending = self._pending.pop(call_id, None)
+        if pending is not None:
+            self.outlook.ended(pending.holder, pending.rows)
+        return pending
 
     def _send(self, request: InferRequest, rows: Sequence[Row]) -> None:
         try:
@@ -108,9 +131,14 @@ class RunnerConnection:
             logger.warning("%s sent an answer that cannot be read: %s", self.address, err)
             return
 
-        pending = self._pending.get(header.call_id)
-        if pending is not None and isinstance(header, InferReply | Refusal):
-            pending.set(Reply(header, [_content(frame) for frame in frames[1:]]))
+        if not isinstance(header, InferReply | Refusal):
+            return
+
+        pending = self._end(header.call_id)
+        if header.load is not None:
+            self.outlook.told(header.load, time.monotonic())
+        if pending is not None:
+            pending.result.set(Reply(header, [_content(frame) for frame in frames[1:]]))
 
     def _watch(self) -> None:
         while not self.is_lost:
@@ -132,8 +160,8 @@ class RunnerConnection:
     def _lose(self) -> None:
         self.is_lost = True
         for pending in self._pending.values():
-            if not pending.ready():
-                pending.set_exception(self._loss())
+            if not pending.result.ready():
+                pending.result.set_exception(self._loss())
 
     def _check_alive(self) -> None:
         if self.is_lost:

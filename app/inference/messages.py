@@ -38,8 +38,42 @@ class Form(enum.StrEnum):
     TENSORS = "tensors"
 
 
-class InferRequest(Struct, tag="infer", frozen=True, kw_only=True):
-    """Ask for one answer per row frame. `parameters` are the pipeline's (`{"top_k": 5}`)."""
+class SequenceCall(Struct, array_like=True, frozen=True, kw_only=True):
+    """The sequence that a row goes on with: it meets what the rows before it left, and leaves its own."""
+
+    key: str
+    keep_s: int
+    """Seconds that the sequence is remembered after this row."""
+    event: str = ""
+    """Names the row within its sequence: who sends it again gets the first answer, and nothing moves.
+
+    Numbered rows may share a name: the last one's answer is kept then.
+    """
+    answer_keep_s: int = 0
+    """Seconds that the answer is kept for that."""
+    number: int = 0
+    """The row's number within its sequence, where rows are numbered from 1 and come in that order; else 0."""
+    after: int = 0
+    """The number of the row before it."""
+    mark: str = ""
+    """A key that is set to `mark_number` with the move, if it holds less."""
+    mark_number: int = 0
+    mark_keep_s: int = 0
+    """Seconds that the mark is kept; 0 is as long as the sequence."""
+
+
+class Traced(Struct, array_like=True, frozen=True, kw_only=True):
+    """A request that rows came by, whose caller traces it: whoever works on them tells of it in its log."""
+
+    request_id: str
+    traceparent: str
+
+
+class InferRequest(Struct, tag="infer", frozen=True, kw_only=True, omit_defaults=True):
+    """Ask for one answer per row frame. `parameters` are the pipeline's (`{"top_k": 5}`).
+
+    `sequences` has an entry for each row, or none at all.
+    """
 
     call_id: int
     deadline: float
@@ -47,6 +81,11 @@ class InferRequest(Struct, tag="infer", frozen=True, kw_only=True):
     lane: Lane = Lane.INTERACTIVE
     form: Form = Form.SCENARIO
     request_id: str = ""
+    client_id: str = ""
+    """Who asks: the rows of different clients take turns."""
+    sequences: list[SequenceCall] = field(default_factory=list)
+    traced: list[Traced] = field(default_factory=list)
+    """The requests that the rows came by, as far as they are traced: the events of many sockets go in one call."""
 
 
 class StatusRequest(Struct, tag="status", frozen=True, kw_only=True):
@@ -69,6 +108,19 @@ class RowFailure(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class RunnerLoad(Struct, array_like=True, frozen=True, kw_only=True):
+    """How busy a runner is as it answers: what makes the next call wait."""
+
+    queued_rows: int
+    """Rows that wait."""
+    computing_rows: int
+    """Rows that wait no more and are not answered yet."""
+    clients: int
+    """How many clients have rows that wait."""
+    row_cost_s: float
+    """Seconds a row takes at present, with batching and all cores at work."""
+
+
 class InferReply(Struct, tag="answer", frozen=True, kw_only=True):
     """One frame per row follows, in the order asked; a failed row's frame is empty.
 
@@ -79,15 +131,20 @@ class InferReply(Struct, tag="answer", frozen=True, kw_only=True):
     failures: list[RowFailure] = field(default_factory=list)
     queue_s: float = 0.0
     compute_s: float = 0.0
+    load: RunnerLoad | None = None
 
 
 class Refusal(Struct, tag="refusal", frozen=True, kw_only=True):
-    """The whole request was not done: queue_full, deadline_exceeded, draining, model_loading, model_failed."""
+    """The whole request was not done.
+
+    Why: queue_full, share_exceeded, deadline_exceeded, draining, model_loading, model_failed.
+    """
 
     call_id: int
     code: str
     detail: str
     retry_after_s: float = 1.0
+    load: RunnerLoad | None = None
 
 
 class RunnerStatus(Struct, tag="status", frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
-"""Where tasks are queued: Celery's view of the Redis that everything else uses too."""
+"""Where tasks are queued: Celery's view of the Redis that holds what must not be lost."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from kombu.transport.redis import Channel
 
 from app.settings import Settings
 
@@ -28,3 +30,13 @@ def transport_options(settings: Settings) -> dict[str, Any]:
         "health_check_interval": HEALTH_CHECK_S,
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
     }
+
+
+def queue_keys(queue: str) -> list[str]:
+    """Return the keys of Redis that hold what waits in a queue: a list for each priority, the first one's first."""
+    return [queue_key(queue, step) for step in Channel.priority_steps]
+
+
+def queue_key(queue: str, priority: int) -> str:
+    """Return the key of Redis that holds what waits in a queue with one of the priorities."""
+    return f"{queue}{Channel.sep}{priority}" if priority else queue

@@ -1,6 +1,7 @@
 """New files that a gevent worker writes without holding its hub, and the words for a disk that is full."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from app.infra.off_hub import off_hub
 
 # So much is gathered before it is written: a thread's turn costs as much as writing a few KiB.
 PIECE_BYTES: Final = 2**20
+# So much is written before it is brought to the disk: at its end a file of any size has little more to wait for.
+SYNCED_BYTES: Final = 8 * 2**20
 RETRY_AFTER_S: Final = 60.0
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -44,15 +47,26 @@ def check_room(folder: Path, size_bytes: int) -> None:
 class NewFile:
     """A file that is written from its start to its end, off the hub, holding at most PIECE_BYTES in memory.
 
+    One that `is_hashed` knows its SHA-256 when it is finished: nobody has to read it again for that. The disk is asked
+    each SYNCED_BYTES whether `reserve_bytes` are still free.
+
     :raises DiskFull: from every method, when the disk is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_hashed: bool = False, reserve_bytes: int = 0) -> None:
         self.path = path
         self.size_bytes = 0
         self._waiting = bytearray()
+        self._digest = hashlib.sha256() if is_hashed else None
+        self._reserve_bytes = reserve_bytes
+        self._unsynced_bytes = 0
         with disk_errors():
             self._file = off_hub(_open_new, path)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of all that was written out, in hex; empty where it is not hashed."""
+        return self._digest.hexdigest() if self._digest is not None else ""
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -75,7 +89,21 @@ class NewFile:
     def _write_out(self) -> None:
         piece, self._waiting = self._waiting, bytearray()
         with disk_errors():
-            off_hub(_write_all, self._file, piece)
+            off_hub(self._append, piece)
+
+    def _append(self, piece: bytearray) -> None:
+        _write_all(self._file, piece)
+        if self._digest is not None:
+            self._digest.update(piece)
+        self._unsynced_bytes += len(piece)
+        if self._unsynced_bytes >= SYNCED_BYTES:
+            self._unsynced_bytes = 0
+            os.fdatasync(self._file.fileno())
+            self._check_reserve()
+
+    def _check_reserve(self) -> None:
+        if shutil.disk_usage(self.path.parent).free < self._reserve_bytes:
+            raise DiskFull("The disk has no room for more; try again later.", retry_after_s=RETRY_AFTER_S)
 
 
 def _open_new(path: Path) -> FileIO:

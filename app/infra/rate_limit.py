@@ -1,23 +1,17 @@
 """Rate limits that all processes share through Redis, and that each counts for itself while Redis is away."""
 
-import logging
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Protocol, Self
 
 import redis
 from cachetools import TLRUCache
-from redis.exceptions import RedisError
 
-from app.errors import RedisUnavailable
 from app.infra.clock import Clock
 from app.infra.redis import redis_errors
+from app.infra.redis_rest import RedisRest
 
-logger = logging.getLogger(__name__)
-
-# After a failure Redis is left alone for a while: a hung one costs each call its whole timeout.
-REST_S: Final = 5.0
-_KEY_PREFIX = "galley:limit:"
+KEY_PREFIX: Final = "galley:limit:"
 _MOST_KEYS = 50_000
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
@@ -36,12 +30,25 @@ class RateLimit:
         return cls(int(amount), _PERIODS[period])
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Window:
-    """Hits counted in the running window, and the seconds until a new one may begin (0 when none is running)."""
+    """Hits counted in the running window, and the seconds until a new one may begin (0 when none is running).
+
+    Not frozen: it is made for each request, and would take three times as long.
+    """
 
     count: int
     reset_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LotRequest:
+    """Hits to count in a key's window; `asked_at` is the monotonic time at which they were wanted."""
+
+    key: str
+    hits: int
+    window_s: int
+    asked_at: float
 
 
 class Windows(Protocol):
@@ -54,18 +61,25 @@ class Windows(Protocol):
 class RedisWindows:
     """Windows in Redis, one round trip each.
 
-    :raises RedisUnavailable: from `add`, as well as what redis-py raises when Redis refuses.
+    :raises RedisUnavailable: from all methods, as well as what redis-py raises when Redis refuses.
     """
 
     def __init__(self, client: redis.Redis) -> None:
-        self._script = client.register_script(files("app.infra").joinpath("rate_window.lua").read_text())
+        self._script = client.register_script(files("app.infra").joinpath("hot_read.lua").read_text())
 
     def add(self, key: str, hits: int, window_s: int) -> Window:
         """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
-        with redis_errors():
-            count, left_ms = self._script(keys=[_KEY_PREFIX + key], args=[hits, window_s * 1000])
+        window, _ = self.add_and_read(key, hits, window_s, keys=())
+        return window
 
-        return Window(count, left_ms / 1000)
+    def add_and_read(
+        self, key: str, hits: int, window_s: int, *, keys: tuple[str, ...]
+    ) -> tuple[Window, list[bytes | None]]:
+        """Count like `add`, and return what each of `keys` holds besides; None where it is nothing."""
+        with redis_errors():
+            count, left_ms, values = self._script(keys=(KEY_PREFIX + key, *keys), args=(hits, window_s * 1000))
+
+        return Window(count, left_ms / 1000), values
 
 
 @dataclass
@@ -94,30 +108,30 @@ class MemoryWindows:
 
 
 class FallbackWindows:
-    """Windows in Redis, and in this process while Redis is away. Its `add` raises nothing."""
+    """Windows in Redis, and in this process while Redis is away. Its methods raise nothing.
+
+    `rest` says whether Redis is asked; what else can do without Redis may share it, and so its failures.
+    """
 
     def __init__(self, client: redis.Redis | None, clock: Clock | None = None) -> None:
-        self._clock = clock or Clock()
+        clock = clock or Clock()
         self._shared = RedisWindows(client) if client else None
-        self._local = MemoryWindows(self._clock)
-        self._rests_until = float("-inf")
+        self._local = MemoryWindows(clock)
+        self.rest = RedisRest(clock)
 
     def add(self, key: str, hits: int, window_s: int) -> Window:
         """Count `hits` (0 to look only) in the key's window, which the first of them begins; return its state."""
-        now = self._clock.monotonic()
-        if self._shared is None or now < self._rests_until:
-            return self._local.add(key, hits, window_s)
-
-        was_away = self._rests_until > float("-inf")
-        if was_away:
-            # One caller tries whether Redis is back; the others go on without it.
-            self._rests_until = now + REST_S
-        try:
-            window = self._shared.add(key, hits, window_s)
-        except (RedisUnavailable, RedisError) as err:
-            logger.warning("no Redis for rate limits; each process counts for itself: %s", err)
-            self._rests_until = now + REST_S
-            return self._local.add(key, hits, window_s)
-
-        self._rests_until = float("-inf")
+        window, _ = self.add_and_read(key, hits, window_s, keys=())
         return window
+
+    def add_and_read(
+        self, key: str, hits: int, window_s: int, *, keys: tuple[str, ...]
+    ) -> tuple[Window, list[bytes | None]]:
+        """Count like `add`, and return what each of `keys` holds besides; nothing while Redis is away."""
+        shared = self._shared
+        if shared is not None:
+            answer = self.rest.ask(lambda: shared.add_and_read(key, hits, window_s, keys=keys))
+            if answer is not None:
+                return answer
+
+        return self._local.add(key, hits, window_s), [None] * len(keys)

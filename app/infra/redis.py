@@ -34,16 +34,40 @@ PING_EVERY_S = 0.3
 ANSWER_WITHIN_S = 0.5
 
 
+# redis-py's own bound is 100, and a worker serves a thousand requests at once: the others would be told that Redis is
+# away. Redis itself takes 10 000 clients.
+MOST_CONNECTIONS: Final = 1000
+
+
 def make_redis(settings: Settings) -> redis.Redis:
+    """Build a client of the Redis that holds what may be forgotten, as `open_redis` does."""
+    return open_redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
+
+
+def make_state_redis(
+    settings: Settings, *, patience_s: float = 0.0, most_connections: int = MOST_CONNECTIONS
+) -> redis.Redis:
+    """Build a client of the Redis that holds what must not be lost, as `open_redis` does.
+
+    `patience_s` is for commands that block so long on purpose; who waits in them holds a connection.
+    """
+    timeout_s, url = settings.redis_timeout_s, settings.state_redis_url
+    return open_redis(url, timeout_s=timeout_s, patience_s=patience_s, most_connections=most_connections)
+
+
+def open_redis(
+    url: str, *, timeout_s: float, patience_s: float = 0.0, most_connections: int = MOST_CONNECTIONS
+) -> redis.Redis:
     """Build a client: lazy, pooled, safe to share between threads or greenlets. Make it after fork.
 
     No call is tried twice: a caller's time is worth more than an answer from a Redis that is going away, and
     a pooled connection that broke while it was idle is replaced before it is used.
     """
     return redis.Redis.from_url(
-        settings.redis_url,
-        socket_timeout=settings.redis_timeout_s,
-        socket_connect_timeout=settings.redis_timeout_s,
+        url,
+        socket_timeout=timeout_s + patience_s,
+        socket_connect_timeout=timeout_s,
+        max_connections=most_connections,
         retry=Retry(NoBackoff(), 0),
     )
 
@@ -68,7 +92,8 @@ class Subscriber:
     """Listens to channels on a thread of its own and comes back by itself after any outage.
 
     Each channel's callback gets the message's bytes. `on_connect` runs at every (re)connection, after the
-    subscription stands: read there what may have been missed. Callbacks must be short; they share one thread.
+    subscription stands: read there what may have been missed. `on_step` runs a few times a second while it stands.
+    Callbacks must be short; they share one thread.
     """
 
     def __init__(
@@ -77,10 +102,12 @@ class Subscriber:
         channels: Mapping[str, Callable[[bytes], None]],
         *,
         on_connect: Callable[[], None] | None = None,
+        on_step: Callable[[], None] | None = None,
     ) -> None:
         self._client = client
         self._channels = {name.encode(): callback for name, callback in channels.items()}
         self._on_connect = on_connect
+        self._on_step = on_step
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="redis-subscriber", daemon=True)
         self._is_connected = False
@@ -114,6 +141,8 @@ class Subscriber:
             heard_at = self._ask(pubsub)
             self._note_connection()
             while not self._stopping.is_set():
+                if self._on_step is not None:
+                    self._on_step()
                 if self._take(pubsub) is not None:
                     heard_at = time.monotonic()
                 elif time.monotonic() - heard_at > PING_EVERY_S:

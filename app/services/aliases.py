@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
 from app.db.repositories.aliases import AliasChange, AliasFacts, AliasRepository
 from app.db.session import Database, Session
 from app.errors import AliasInUse, AliasMoved, AliasNotFound, InvalidFields
@@ -13,24 +15,29 @@ from app.services.catalog import DEFAULT_ALIAS, CatalogModel, announce, locked_m
 from model_store.model_ref import ModelRef, check_alias, is_alias, is_model_name
 
 LONGEST_WHY: Final = 512
+LONGEST_CACHE_TTL_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
 class AliasMove:
     """Where an alias is to point: a version by number or by another alias; who says so, and why.
 
-    With `expected` it moves only from that version.
+    With `expected` it moves only from that version. `cache_ttl_s` says for how long answers are kept from now on: None
+    leaves it to the setting, 0 keeps none, UNSET is what was said before.
 
-    :raises InvalidFields: for a reason that cannot be kept.
+    :raises InvalidFields: for a reason that cannot be kept, or a time that is none.
     """
 
     version: str
     by: str
     why: str = ""
     expected: int | None = None
+    cache_ttl_s: int | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         _check_why(self.why)
+        if isinstance(self.cache_ttl_s, int) and not 0 <= self.cache_ttl_s <= LONGEST_CACHE_TTL_S:
+            raise InvalidFields({"cache_ttl_s": [f"Send seconds, from 0 to {LONGEST_CACHE_TTL_S}."]})
 
 
 class AliasService:
@@ -44,7 +51,7 @@ class AliasService:
         self._notify = notify
 
     def set(self, name: str, alias: str, move: AliasMove) -> AliasFacts:
-        """Point an alias at a version, and make it if there is none. One that points there already is left alone.
+        """Point an alias at a version, and make it if there is none. One that points there already does not move.
 
         :raises InvalidName: when no version may be called so.
         :raises NotFoundError: when there is no such model or version.
@@ -58,6 +65,8 @@ class AliasService:
                 raise AliasMoved(name, alias, model.aliases.get(alias))
 
             point_alias(session, ref, alias, by=move.by, why=move.why)
+            if not isinstance(move.cache_ttl_s, UnsetType):
+                _set_cache_ttl(session, name, alias, move.cache_ttl_s, move)
             facts = _existing(session, name, alias)
         announce(self._notify)
         return facts
@@ -138,6 +147,16 @@ def claim_alias(session: Session, ref: ModelRef, alias: str, *, by: str, why: st
     if is_new:
         _record(session, _change(ref.name, alias, None, ref.version, by=by, why=why))
     return is_new
+
+
+def _set_cache_ttl(session: Session, name: str, alias: str, cache_ttl_s: int | None, move: AliasMove) -> None:
+    before = AliasRepository(session).set_cache_ttl(name, alias, cache_ttl_s)
+    if before == cache_ttl_s:
+        return
+
+    details = {"from": before, "to": cache_ttl_s, "why": move.why}
+    target = f"{name}/aliases/{alias}"
+    AuditLog.record(session, action="alias.cache_ttl", target=target, by=move.by, details=details)
 
 
 def _check_why(why: str) -> None:

@@ -1,21 +1,16 @@
 """The assignment log: which variant took which request, gathered in memory and written to Redis a moment later."""
 
-import logging
-import threading
 from collections import deque
 from functools import lru_cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
-from redis.exceptions import RedisError
 
-from app.errors import RedisUnavailable
 from app.services.assignment_batches import MOST_PER_BATCH, Assignment, Batch, Ending, Keeping, Shares, make_batch
 from app.services.experiment_store import ExperimentStore
+from app.services.outbox import Outbox
 from app.services.route_table import RouteTable
 from app.services.routing import Router
-
-logger = logging.getLogger(__name__)
 
 MOST_PENDING: Final = 50_000
 """Assignments that wait while Redis is away, about 300 bytes each; what comes then is dropped and counted."""
@@ -39,14 +34,10 @@ class AssignmentLog:
     """Takes assignments at once and hands them to Redis on a thread of its own. Greenlets and threads may share it."""
 
     def __init__(self, store: ExperimentStore, router: Router, keeping: Keeping) -> None:
-        self._store = store
         self._router = router
         self._keeping = keeping
         self._pending: deque[Assignment] = deque()
-        self._unwritten: Batch | None = None
-        self._has_warned = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="assignments", daemon=True)
+        self._outbox = Outbox("assignments", self._next_batch, store.add, every_s=FLUSH_EVERY_S, dropped=DROPPED)
 
     def note(self, assignment: Assignment) -> None:
         """Count a request. Never waits."""
@@ -64,51 +55,19 @@ class AssignmentLog:
 
         Only one thread may flush at a time: once started, that is the log's own.
         """
-        while self._unwritten or self._pending:
-            # A batch that failed may have been added all the same: it is sent again as it was, under its id.
-            self._unwritten = self._unwritten or self._next_batch()
-            if not self._write(self._unwritten):
-                return False
-            self._unwritten = None
-        return True
+        return self._outbox.flush()
 
     def start(self) -> None:
         """Begin to write every FLUSH_EVERY_S."""
-        self._thread.start()
+        self._outbox.start()
 
     def stop(self) -> None:
         """Write what still waits, and end; what Redis does not take now is lost and counted."""
-        self._stopping.set()
-        self._thread.join()
+        self._outbox.stop()
 
-    def _follow(self) -> None:
-        while not self._stopping.wait(FLUSH_EVERY_S):
-            self.flush()
-        if not self.flush():
-            lost = len(self._pending) + (self._unwritten.size if self._unwritten else 0)
-            DROPPED.inc(lost)
-            logger.warning("no Redis at the end: %d assignments are counted for no experiment", lost)
-
-    def _next_batch(self) -> Batch:
+    def _next_batch(self) -> Batch | None:
         taken = [self._pending.popleft() for _ in range(min(len(self._pending), MOST_PER_BATCH))]
-        return make_batch(taken, self._keeping, shares_of=self._shares)
-
-    def _write(self, batch: Batch) -> bool:
-        """Add a batch; say whether it is done with."""
-        try:
-            self._store.add(batch)
-        except RedisUnavailable as err:
-            if not self._has_warned:
-                logger.warning("no Redis for assignments, they wait in memory: %s", err.detail)
-            self._has_warned = True
-            return False
-        except RedisError as err:
-            # Redis is there and refuses: it would refuse this batch again, and all behind it would wait for ever.
-            DROPPED.inc(batch.size)
-            logger.error("Redis refuses %d assignments, which are counted for no experiment: %s", batch.size, err)
-
-        self._has_warned = False
-        return True
+        return make_batch(taken, self._keeping, shares_of=self._shares) if taken else None
 
     def _shares(self, model_name: str, revision: int) -> Shares | None:
         model = self._router.catalog.get(model_name)

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from structlog.contextvars import get_contextvars
-
 from app.db.repositories.audit import EVERYTHING, AuditEntry, AuditFilter, AuditRepository
 from app.db.session import Database, Session
 from app.infra.clock import Clock
+from app.infra.log_context import current_request_id
 
 
 class AuditLog:
@@ -28,7 +27,7 @@ class AuditLog:
             action=action,
             target=target,
             details=details,
-            request_id=str(get_contextvars().get("request_id", "")),
+            request_id=current_request_id(),
         )
         AuditRepository(session).add(entry)
 

@@ -10,12 +10,14 @@ from app.db.repositories.models import ModelRepository, VersionFacts
 from app.db.repositories.routes import RouteFacts, RouteRepository
 from app.db.session import Session
 from app.errors import ModelNotFound, RedisUnavailable, VersionNotFound
+from app.infra.log_context import current_request_id, current_traceparent, request_fields
 from model_store.model_ref import ModelRef, is_model_name
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_ALIAS = "default"
 CATALOG_CHANNEL = "galley:catalog:changed"
+"""Where `change_notice` is published after each change that was committed."""
 # As versions are written: `02` is none. No alias looks like one.
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 
@@ -39,6 +41,8 @@ class CatalogModel:
     versions: dict[int, VersionFacts]
     previous: dict[str, int] = field(default_factory=dict)
     """By alias, the version it pointed at before."""
+    cache_ttls: dict[str, int] = field(default_factory=dict)
+    """By alias, for how many seconds answers are kept; of aliases that leave it to the setting, nothing."""
     route: RouteFacts | None = None
 
     @property
@@ -131,7 +135,20 @@ def announce(notify: Callable[[], None]) -> None:
         logger.warning("nobody was told that the catalog changed: %s", err.detail)
 
 
+def change_notice() -> bytes:
+    """Return what is published of a change: the request that made it, where one did."""
+    return f"{current_request_id()} {current_traceparent()}".encode()
+
+
+def cause_of(notice: bytes) -> dict[str, str]:
+    """Return what log lines tell of the request that made a change; nothing where none did."""
+    request_id, _, traceparent = notice.decode("ascii", "replace").partition(" ")
+    return request_fields(request_id, traceparent) if request_id else {}
+
+
 def _add_alias(model: CatalogModel, facts: AliasFacts) -> None:
     model.aliases[facts.alias] = facts.version
     if facts.previous_version is not None:
         model.previous[facts.alias] = facts.previous_version
+    if facts.cache_ttl_s is not None:
+        model.cache_ttls[facts.alias] = facts.cache_ttl_s

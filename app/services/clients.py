@@ -8,9 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import redis
-
 from app.db.repositories.clients import ClientFacts, ClientRepository, is_client_id
+from app.db.repositories.job_owners import JobOwnerRepository
 from app.db.session import Database, Session
 from app.errors import ClientExists, InvalidFields
 from app.infra.clock import Clock
@@ -59,19 +58,19 @@ class IssuedSecret:
 
 
 class ClientService:
-    """What admins do with clients. Threads and greenlets may share it."""
+    """What admins do with clients; `feed` tells the other processes. Threads and greenlets may share it."""
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        redis_client: redis.Redis | None = None,
+        feed: RevocationFeed | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._grace = timedelta(seconds=settings.secret_grace_s)
         self._database = database
         self._clock = clock or Clock()
-        self._feed = RevocationFeed(redis_client, remember_s=settings.token_lifetime_s, clock=self._clock)
+        self._feed = feed or RevocationFeed(None, remember_s=settings.token_lifetime_s, clock=self._clock)
 
     def create(self, draft: ClientDraft, *, by: str) -> IssuedSecret:
         """Make a client and its first secret.
@@ -86,6 +85,14 @@ class ClientService:
         """Return clients by id, from `offset` on."""
         with self._database.read() as session:
             return ClientRepository(session).page(offset=offset, limit=limit)
+
+    def get(self, client_id: str) -> ClientFacts:
+        """Return one client.
+
+        :raises ClientNotFound: when there is none of that id.
+        """
+        with self._database.read() as session:
+            return ClientRepository(session).get(client_id)
 
     def count(self) -> int:
         """Count all clients."""
@@ -108,12 +115,13 @@ class ClientService:
         return IssuedSecret(client=facts, secret=secret.plain)
 
     def delete(self, client_id: str, *, by: str) -> None:
-        """Delete a client. Its secrets and its tokens are refused from now on.
+        """Delete a client. Its secrets and its tokens are refused from now on; its open jobs are cancelled.
 
         :raises ClientNotFound: when there is none of that id.
         """
         with self._database.write() as session:
             ClientRepository(session).delete(client_id)
+            JobOwnerRepository(session).disown(client_id, self._clock.utcnow())
             _record(session, "client.delete", client_id, by)
         self._feed.tell_client(client_id)
 

@@ -1,32 +1,43 @@
-"""How a worker keeps its job while it works on it: a thread that renews the lease."""
+"""How a worker keeps its job while it works on it, and how the job ends as the work does."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from app.db.repositories.jobs import JobFacts
-from app.errors import DatabaseUnavailable, GalleyError, JobAbandoned, StoreUnreachable, UnavailableError
+from app.errors import GalleyError, JobAbandoned, StoreUnreachable, UnavailableError
 from app.services.jobs import LEASE_S, JobService
+from app.services.lease_renewal import LeaseLost, Renewal, renewing
+from app.services.recording import recorded
 
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S: Final = LEASE_S / 4
 # What passes by itself: the job waits and is tried again.
 PASSING: Final = (UnavailableError, StoreUnreachable)
-
-
-class LeaseLost(Exception):
-    """Another worker has the job by now, or it was deleted: whatever this one finds out counts for nothing."""
+UNFORESEEN: Final = "Something went wrong inside the server; the job's id finds it in the log."
 
 
 class HeldJob:
     """A claimed job in the hands of its worker. Every step notes that it is still its own."""
 
-    def __init__(self, jobs: JobService, facts: JobFacts) -> None:
+    def __init__(self, jobs: JobService, facts: JobFacts, renewal: Renewal) -> None:
         self.facts = facts
         self._jobs = jobs
+        self._renewal = renewal
+
+    def check(self) -> None:
+        """Go on only with a job that was this worker's when its lease was last renewed. Asks nobody.
+
+        :raises LeaseLost: otherwise.
+        """
+        self._renewal.check()
+
+    def let_go(self) -> None:
+        """Have the next `check` raise LeaseLost: the job has ended another way."""
+        self._renewal.note_loss()
 
     def note_stage(self, stage: str) -> None:
         """Tell those who poll what is being done.
@@ -52,44 +63,22 @@ class HeldJob:
 def holding(jobs: JobService, facts: JobFacts, *, renew_every_s: float = RENEW_EVERY_S) -> Iterator[HeldJob]:
     """Renew a job's lease during the block, and end the job as the block ends with an error.
 
-    An outage gives the job back and goes on to the caller, who may try again; a failure of the job's own ends it;
-    anything unforeseen ends it too and goes on, for the log. A block that ends well has ended the job itself.
+    An outage lets the job wait: its task is sent again when it is due. A failure of the job's own ends it; anything
+    unforeseen ends it too and goes on, for the log. A block that ends well has ended the job itself.
 
-    :raises UnavailableError: when what the job needs is away.
-    :raises StoreUnreachable: when the store is.
+    :raises DatabaseUnavailable: when SQL is away for so long that nothing can be recorded; the lease ends by itself.
     """
-    held = HeldJob(jobs, facts)
-    with _renewing(jobs, facts, renew_every_s):
+    with renewing(lambda: jobs.renew(facts), every_s=renew_every_s, what=f"job {facts.id}") as renewal:
+        held = HeldJob(jobs, facts, renewal)
         try:
             yield held
         except PASSING as err:
-            jobs.give_back(facts, err.detail)
-            raise
+            logger.warning("job %s waits: %s", facts.id, err.detail)
+            recorded(partial(jobs.give_back, facts, err), what="that a job waits")
         except GalleyError as err:
-            jobs.fail(facts, err)
+            recorded(partial(jobs.fail, facts, err), what="a job's end")
         except LeaseLost:
             logger.warning("job %s is another worker's by now; what attempt %d did is left", facts.id, facts.attempt)
         except Exception:
-            jobs.fail(facts, JobAbandoned("Something went wrong inside the server; the job's id finds it in the log."))
+            recorded(partial(jobs.fail, facts, JobAbandoned(UNFORESEEN)), what="a job's end")
             raise
-
-
-@contextmanager
-def _renewing(jobs: JobService, facts: JobFacts, every_s: float) -> Iterator[None]:
-    stopping = threading.Event()
-
-    def renew() -> None:
-        while not stopping.wait(every_s):
-            try:
-                if not jobs.renew(facts):
-                    return
-            except DatabaseUnavailable as err:
-                logger.warning("the lease of job %s could not be renewed: %s", facts.id, err.detail)
-
-    thread = threading.Thread(target=renew, name=f"lease-{facts.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()

@@ -24,6 +24,8 @@ UNLOADED = "UNLOADED"
 # The state of a version is that of its runner which is furthest along.
 STATE_ORDER = (RunnerState.READY, RunnerState.LOADING, RunnerState.DRAINING, RunnerState.FAILED)
 MANIFESTS_KEPT = 256
+WAS_UNLOADED = "It was unloaded, and answers again once it is loaded."
+NO_WORKER = "No Celery worker serves heavy models at present."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +53,16 @@ class ModelCatalog:
     """Reads models and versions. Manifests are immutable, so each is read from the store once."""
 
     def __init__(
-        self, router: Router, snapshot: Callable[[], DirectorySnapshot], manifest: Callable[[ModelRef], Manifest]
+        self,
+        router: Router,
+        snapshot: Callable[[], DirectorySnapshot],
+        manifest: Callable[[ModelRef], Manifest],
+        *,
+        heavy_slots: Callable[[], int],
     ) -> None:
         self._router = router
         self._snapshot = snapshot
+        self._heavy_slots = heavy_slots
         # NOTE: a remote store would not only hold the hub: fsspec's asynchronous file systems cannot be called there.
         self._manifest = cached(LRUCache[str, Manifest](MANIFESTS_KEPT), key=str, lock=Lock())(
             partial(off_hub, manifest)
@@ -80,6 +88,13 @@ class ModelCatalog:
         facts = self._router.find(name, version)
         return self._version_view(facts), self._manifest(facts.ref)
 
+    def manifest(self, ref: ModelRef) -> Manifest:
+        """Return the manifest of a version.
+
+        :raises StoreUnreachable: when it cannot be read now.
+        """
+        return self._manifest(ref)
+
     def measured_load_s(self, ref: ModelRef) -> float:
         """Return how long verification saw a version load; 0 when nobody measured it, or the store is away."""
         try:
@@ -99,6 +114,18 @@ class ModelCatalog:
         )
 
     def _version_view(self, facts: VersionFacts) -> VersionView:
+        return self._heavy_view(facts) if facts.execution == "heavy" else self._online_view(facts)
+
+    def _heavy_view(self, facts: VersionFacts) -> VersionView:
+        """Return a version that whichever worker is asked loads for itself."""
+        if facts.is_unloaded:
+            return VersionView(facts=facts, state=UNLOADED, reason=WAS_UNLOADED, runners=[])
+        if not self._heavy_slots():
+            return VersionView(facts=facts, state=UNLOADED, reason=NO_WORKER, runners=[])
+
+        return VersionView(facts=facts, state=RunnerState.READY.value, runners=[])
+
+    def _online_view(self, facts: VersionFacts) -> VersionView:
         ref, snapshot = facts.ref, self._snapshot()
         runners = [r for r in snapshot.runners if (r.name, r.version) == (ref.name, ref.version)]
         held_back = [h.reason for h in snapshot.held_back if (h.name, h.version) == (ref.name, ref.version)]

@@ -33,6 +33,8 @@ class Submission:
     manifest: bytes
     alias: str | None = None
     pin: bool = False
+    token_issued_at: float | None = None
+    """When the client got the token by which it uploads; None where it does by none."""
 
 
 class PublishingService:
@@ -60,6 +62,7 @@ class PublishingService:
 
         :raises InvalidFields: when the manifest is unreadable, contradicts itself or names another model.
         :raises VersionExists: when the version it names is taken, or is to be by a job that has not ended.
+        :raises RevokedToken: when the client was deleted while it sent the upload.
         """
         manifest = _read_manifest(submission)
         _check_alias(submission.alias)
@@ -75,6 +78,7 @@ class PublishingService:
                 model_name=submission.model_name,
                 version=manifest.version or None,
                 parameters={"alias": submission.alias, "pin": submission.pin},
+                token_issued_at=submission.token_issued_at,
             )
         )
 

@@ -83,32 +83,41 @@ def directory_check(snapshot: Callable[[], DirectorySnapshot], *, heartbeat_s: f
     return check
 
 
-def models_check(catalog: Callable[[], Catalog], snapshot: Callable[[], DirectorySnapshot]) -> Check:
+def models_check(
+    catalog: Callable[[], Catalog], snapshot: Callable[[], DirectorySnapshot], *, heavy_slots: Callable[[], int]
+) -> Check:
     """Return the check that every default or pinned version has a READY runner, or is meant to have none.
 
-    The memory budget and whoever unloads a version mean it: an instance is no worse for that. The reason says so.
+    The memory budget and whoever unloads a version mean it: an instance is no worse for that. Nor is it for heavy
+    versions that no Celery worker runs: no other instance has one that does. The reason says so.
     """
 
     def check() -> PartState:
         directory = snapshot()
         ready = {(r.name, r.version) for r in directory.runners if r.state is RunnerState.READY}
         held = {(h.name, h.version) for h in directory.held_back}
-        missing = [facts for facts in _needed(catalog()) if (facts.ref.name, facts.ref.version) not in ready]
+        needed = list(_needed(catalog()))
+        heavy = [facts for facts in needed if facts.execution == "heavy" and not facts.is_unloaded]
+        online = [facts for facts in needed if facts.execution == "online"]
+        missing = [facts for facts in online if (facts.ref.name, facts.ref.version) not in ready]
         absent = [one for one in missing if not one.is_unloaded and (one.ref.name, one.ref.version) not in held]
         if absent:
             return PartState(is_ready=False, reason=f"No runner is ready for {_listed(absent)}.")
 
-        return PartState(is_ready=True, reason=f"Held back: {_listed(missing)}." if missing else "")
+        reasons = [f"Held back: {_listed(missing)}."] if missing else []
+        if heavy and not heavy_slots():
+            reasons.append(f"No Celery worker runs {_listed(heavy)}.")
+        return PartState(is_ready=True, reason=" ".join(reasons))
 
     return check
 
 
 def _needed(catalog: Catalog) -> Iterator[VersionFacts]:
-    """Yield the versions that must be up: default or pinned, of those that run online."""
+    """Yield the versions that must be up: default or pinned."""
     for model in catalog.values():
         default = model.aliases.get(DEFAULT_ALIAS)
         for number, facts in model.versions.items():
-            if facts.execution == "online" and (facts.is_pinned or number == default):
+            if facts.is_pinned or number == default:
                 yield facts
 
 

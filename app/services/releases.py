@@ -149,6 +149,8 @@ class ReleaseService:
             execution=manifest.execution,
             size_bytes=sum(entry.size_bytes for entry in manifest.files.values()),
             is_pinned=is_pinned,
+            is_cached=manifest.cache.enabled,
+            is_cached_per_client=manifest.cache.per_client,
             created_at=datetime.now(UTC),
             created_by=by,
         )

@@ -44,14 +44,16 @@ class ResidencyService:
         """Have a version run, whoever unloaded it, and return once it is READY.
 
         Blocks the caller until `deadline` (monotonic) at most. A version that was unloaded and cannot be loaded
-        stays unloaded.
+        stays unloaded. A heavy one answers from now on: whichever worker is asked loads it then.
 
         :raises VersionNotFound: when it is not released.
-        :raises HeavyModel: when no runner is kept for it.
         :raises LoadFailed: when it cannot be loaded.
         :raises ModelLoading: when it was not READY in time; it is still being loaded.
         """
         before = self._change(ref, "load", lambda repository: repository.set_unloaded(ref, False), by=by)
+        if before.execution == "heavy":
+            return
+
         self._directory.want(ref, is_pressing=True)
         if self._directory.wait_ready(ref, deadline):
             return
@@ -102,7 +104,7 @@ class ResidencyService:
         with self._database.write() as session:
             repository = ModelRepository(session)
             before = repository.find(ref)
-            if before.execution == "heavy" and verb in {"load", "set_instances"}:
+            if before.execution == "heavy" and verb == "set_instances":
                 raise HeavyModel(ref.name)
 
             change(repository)

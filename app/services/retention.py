@@ -47,7 +47,7 @@ class RetentionService:
 
         :raises ModelNotFound: when there is no such model.
         :raises VersionNotFound: when it has no such version.
-        :raises VersionInUse: while an alias, the route or a pin names it.
+        :raises VersionInUse: while an alias, the route or a pin names it, or a job that has not ended needs it.
         :raises StoreUnreachable: when its files could not be removed yet.
         """
         with self._database.write() as session:
@@ -88,9 +88,12 @@ class RetentionService:
 
     def finish(self) -> list[ModelRef]:
         """Remove the files of deleted versions that are still there; return those versions."""
+        return [ref for ref in self.deleted() if remove(self._store, ref)]
+
+    def deleted(self) -> list[ModelRef]:
+        """Return all versions that were ever deleted, in order."""
         with self._database.read() as session:
-            deleted = RemovalRepository(session).deleted()
-        return [ref for ref in deleted if remove(self._store, ref)]
+            return RemovalRepository(session).deleted()
 
     def _remove(self, ref: ModelRef) -> None:
         logger.info("deleted %s", ref)

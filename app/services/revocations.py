@@ -2,10 +2,12 @@
 
 import logging
 import threading
+from collections import deque
 from typing import Final
 
 import redis
 from cachetools import TTLCache
+from redis.exceptions import RedisError
 
 from app.errors import RedisUnavailable
 from app.infra.clock import Clock
@@ -17,12 +19,14 @@ CHANNEL: Final = "galley:tokens:revoked"
 _TOKEN = "token"  # noqa: S105 - a kind of message
 _CLIENT = "client"
 _MOST_REMEMBERED = 100_000
+_MOST_UNTOLD = 10_000
 
 
 class RevocationFeed:
     """What this process heard of revocations, and the way to tell the others.
 
-    SQL holds the truth; the feed makes it arrive within a second. Without Redis it only knows its own.
+    SQL holds the truth; the feed makes it arrive within a second. Without Redis it only knows its own, and tells the
+    others once Redis is back: they may have heard all the time, and not know that they missed something.
     """
 
     def __init__(self, client: redis.Redis | None, *, remember_s: float, clock: Clock) -> None:
@@ -31,8 +35,13 @@ class RevocationFeed:
         self._lock = threading.Lock()
         # Longer than any token lives, there is nothing left to refuse.
         self._heard: TTLCache[str, float] = TTLCache(_MOST_REMEMBERED, ttl=remember_s, timer=clock.monotonic)
+        self._untold: deque[str] = deque(maxlen=_MOST_UNTOLD)
         self._connected_at = float("inf")
-        self._subscriber = Subscriber(client, {CHANNEL: self._hear}, on_connect=self._connected) if client else None
+        self._subscriber = (
+            Subscriber(client, {CHANNEL: self._hear}, on_connect=self._connected, on_step=self._tell_untold)
+            if client
+            else None
+        )
 
     def start(self) -> None:
         """Begin to listen to the other processes."""
@@ -66,14 +75,21 @@ class RevocationFeed:
 
     def _tell(self, message: str) -> None:
         self._note(message)
-        if self._redis is None:
-            return
+        if self._redis is not None:
+            self._untold.append(message)
+            self._tell_untold()
 
-        try:
-            with redis_errors():
-                self._redis.publish(CHANNEL, message)
-        except RedisUnavailable:
-            logger.warning("no Redis to announce a revocation; other processes find it in SQL")
+    def _tell_untold(self) -> None:
+        """Announce what was not announced yet, as far as Redis takes it."""
+        while self._redis is not None and self._untold:
+            message = self._untold.popleft()
+            try:
+                with redis_errors():
+                    self._redis.publish(CHANNEL, message)
+            except (RedisUnavailable, RedisError) as err:
+                logger.warning("no Redis to announce a revocation, it is tried again: %s", err)
+                self._untold.appendleft(message)
+                return
 
     def _hear(self, message: bytes) -> None:
         self._note(message.decode())

@@ -31,6 +31,8 @@ class Resolved:
     variant: str | None = None
     revision: int | None = None
     why: Why = Why.ASKED
+    cache_ttl_s: int | None = None
+    """How long answers are kept, by the alias that led here; None where none did, or it leaves that to the setting."""
 
     @property
     def is_dealt(self) -> bool:
@@ -132,12 +134,21 @@ class Router:
         model = _model(published.catalog, model_name)
         table = None if version else published.tables.get(model_name)
         if table is None:
-            facts = self._answering(model, version or DEFAULT_ALIAS)
-            return Resolved(ref=facts.ref, facts=facts, why=Why.ASKED if version else Why.DEFAULT)
+            named = version or DEFAULT_ALIAS
+            facts = self._answering(model, named)
+            why = Why.ASKED if version else Why.DEFAULT
+            return Resolved(ref=facts.ref, facts=facts, why=why, cache_ttl_s=model.cache_ttls.get(named))
 
         choice = table.choose(subject or client_id, client_id)
         facts = self._answering(model, choice.version)
-        return Resolved(ref=facts.ref, facts=facts, variant=choice.variant, revision=table.revision, why=choice.why)
+        return Resolved(
+            ref=facts.ref,
+            facts=facts,
+            variant=choice.variant,
+            revision=table.revision,
+            why=choice.why,
+            cache_ttl_s=model.cache_ttls.get(choice.version),
+        )
 
     def wake(self, _message: bytes = b"") -> None:
         """Reload soon: something was published, aliased, routed or pinned."""

@@ -1,4 +1,4 @@
-"""What each version has done, summed over all its runners, dead ones too: the protocol's statistics."""
+"""What each version has done, summed over all that ran it, dead processes too: the protocol's statistics."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.samples import Sample
-
-from app.infra.metrics import merge_folder
-from app.infra.off_hub import off_hub
+from app.infra.metric_series import Series
+from app.infra.metrics import MetricsReader
 from model_store.model_ref import ModelRef
 
 
@@ -56,30 +54,31 @@ class VersionStatistics:
         return self.stages.get(name, Total())
 
 
-_Read = Callable[[VersionStatistics, Sample], None]
+_Read = Callable[[VersionStatistics, Series, float], None]
 
 
-def _stage_count(version: VersionStatistics, sample: Sample) -> None:
-    version.stages[sample.labels["stage"]].count = int(sample.value)
+def _stage_count(version: VersionStatistics, series: Series, value: float) -> None:
+    version.stages[series.labels["stage"]].count = int(value)
 
 
-def _stage_seconds(version: VersionStatistics, sample: Sample) -> None:
-    version.stages[sample.labels["stage"]].ns = _ns(sample.value)
+def _stage_seconds(version: VersionStatistics, series: Series, value: float) -> None:
+    version.stages[series.labels["stage"]].ns = _ns(value)
 
 
-def _batch_count(version: VersionStatistics, sample: Sample) -> None:
-    version.batches[int(sample.labels["batch_size"])].executions = int(sample.value)
+def _batch_count(version: VersionStatistics, series: Series, value: float) -> None:
+    version.batches[int(series.labels["batch_size"])].executions = int(value)
 
 
-def _batch_seconds(version: VersionStatistics, sample: Sample) -> None:
-    version.batches[int(sample.labels["batch_size"])].stage_ns[sample.labels["stage"]] = _ns(sample.value)
+def _batch_seconds(version: VersionStatistics, series: Series, value: float) -> None:
+    version.batches[int(series.labels["batch_size"])].stage_ns[series.labels["stage"]] = _ns(value)
 
 
-def _last_inference(version: VersionStatistics, sample: Sample) -> None:
-    version.last_inference_ms = int(sample.value)
+def _last_inference(version: VersionStatistics, _series: Series, value: float) -> None:
+    version.last_inference_ms = int(value)
 
 
-# What of the runners' metrics (workers/runner/metrics.py) is read, and what it means.
+# What of the metrics of runners (workers/runner/metrics.py) is read, and what it means. Celery's processes count in the
+# same way what they answer.
 _READERS: Final[Mapping[str, _Read]] = {
     "galley_runner_stage_total": _stage_count,
     "galley_runner_stage_seconds_total": _stage_seconds,
@@ -105,29 +104,26 @@ class Statistics:
 
 
 class StatisticsService:
-    """Reads the runners' metrics files, which all web workers share, so that each of them tells the same."""
+    """Reads the metrics files of whatever runs models, which all web workers share: each of them tells the same."""
 
-    def __init__(self, runners_dir: Path) -> None:
-        self._runners_dir = runners_dir
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+        self._reader = MetricsReader()
 
     def read(self) -> Statistics:
-        """Return what all versions have done up to now; the files are read off the hub.
+        """Return what all versions have done up to now.
 
-        Nothing is remembered: who has just got an answer finds it counted, whichever worker is asked.
+        No value is remembered: who has just got an answer finds it counted, whichever worker is asked.
         """
-        return Statistics(off_hub(_read, self._runners_dir))
+        return Statistics(_summed(self._reader.samples(self._folders)))
 
 
-def _read(runners_dir: Path) -> dict[str, VersionStatistics]:
-    return _summed(sample for metric in merge_folder(runners_dir) for sample in metric.samples)
-
-
-def _summed(samples: Iterable[Sample]) -> dict[str, VersionStatistics]:
+def _summed(samples: Iterable[tuple[Series, float]]) -> dict[str, VersionStatistics]:
     versions: dict[str, VersionStatistics] = defaultdict(VersionStatistics)
-    for sample in samples:
-        read = _READERS.get(sample.name)
+    for series, value in samples:
+        read = _READERS.get(series.name)
         if read:
-            read(versions[f"{sample.labels['model']}/{sample.labels['version']}"], sample)
+            read(versions[f"{series.labels['model']}/{series.labels['version']}"], series, value)
     return dict(versions)
 
 

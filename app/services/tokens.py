@@ -29,12 +29,13 @@ _MOST_REMEMBERED = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who calls, and what it may do. `expires_at` is in seconds since the epoch."""
+    """Who calls, and what it may do. The times of its token are in seconds since the epoch."""
 
     client_id: str
     scopes: frozenset[str]
     model_globs: tuple[str, ...]
     token_id: str
+    issued_at: float
     expires_at: float
 
     def may_use(self, model_name: str) -> bool:
@@ -79,18 +80,18 @@ class TokenService:
         self._database = database
         self._clock = clock or Clock()
         self._codec = codec
-        self._feed = RevocationFeed(redis_client, remember_s=settings.token_lifetime_s + 60, clock=self._clock)
+        self.revocations = RevocationFeed(redis_client, remember_s=settings.token_lifetime_s + 60, clock=self._clock)
         self._lock = threading.Lock()
         self._memory: LRUCache[str, _Remembered] = LRUCache(_MOST_REMEMBERED)
         self._seen_clients: LRUCache[str, bool] = LRUCache(_MOST_REMEMBERED)
 
     def start(self) -> None:
         """Begin to listen for revocations of other processes."""
-        self._feed.start()
+        self.revocations.start()
 
     def stop(self) -> None:
         """Stop listening."""
-        self._feed.stop()
+        self.revocations.stop()
 
     def issue(self, client_id: str, secret: str, scope: str | None = None) -> IssuedToken:
         """Issue a token with the scopes asked for (separated by spaces), or with all the client has.
@@ -153,7 +154,7 @@ class TokenService:
             ClientRepository(session).revoke(claims.jti, claims.sub, now=self._clock.utcnow(), expires_at=expires_at)
             target = f"clients/{claims.sub}/tokens/{claims.jti}"
             AuditLog.record(session, action="token.revoke", target=target, by=claims.sub, details={})
-        self._feed.tell_token(claims.jti)
+        self.revocations.tell_token(claims.jti)
 
     def _candidate(self, client_id: str, hint: str) -> tuple[ClientFacts | None, str | None]:
         with self._database.read() as session:
@@ -181,6 +182,7 @@ class TokenService:
             scopes=frozenset(claims.scope.split()),
             model_globs=claims.models,
             token_id=claims.jti,
+            issued_at=claims.iat,
             expires_at=claims.exp,
         )
         return _Remembered(claims, identity, checked_at=float("-inf"))
@@ -188,12 +190,12 @@ class TokenService:
     def _refuse_spent(self, claims: Claims) -> None:
         if claims.exp <= self._clock.now():
             raise ExpiredToken
-        if self._feed.is_refused(token_id=claims.jti, client_id=claims.sub, issued_at=claims.iat):
+        if self.revocations.is_refused(token_id=claims.jti, client_id=claims.sub, issued_at=claims.iat):
             raise RevokedToken
 
     def _is_fresh(self, remembered: _Remembered) -> bool:
         memory_s = self._settings.token_memory_s
-        if not self._feed.covers(remembered.checked_at):
+        if not self.revocations.covers(remembered.checked_at):
             memory_s = min(memory_s, DEAF_MEMORY_S)
         return self._clock.monotonic() - remembered.checked_at < memory_s
 

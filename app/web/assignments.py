@@ -5,29 +5,35 @@ from flask import Flask, Response
 from app.services.assignment_batches import Assignment, Ending
 from app.services.assignments import AssignmentLog
 from app.services.route_table import Why
-from app.web.request_context import current_context
+from app.web.request_context import RequestContext, current_context
 
 
 def init_assignments(app: Flask, log: AssignmentLog) -> None:
     """Note each routed request of `app` once its status stands."""
 
     def note(response: Response) -> Response:
-        context = current_context()
-        routed = context.routed
-        if routed is not None and routed.variant is not None and routed.revision is not None:
-            log.note(
-                Assignment(
-                    model_name=routed.ref.name,
-                    revision=routed.revision,
-                    variant=routed.variant,
-                    version=routed.ref.version,
-                    subject=context.subject,
-                    request_id=context.request_id,
-                    ending=Ending.of_status(response.status_code),
-                    seconds=context.elapsed_ms() / 1000,
-                    is_dealt=routed.why is Why.BUCKET,
-                )
-            )
+        note_assignment(log, current_context(), response.status_code)
         return response
 
     app.after_request(note)
+
+
+def note_assignment(log: AssignmentLog, context: RequestContext, status: int) -> None:
+    """Note a request that ended with `status`, if a route chose for it."""
+    routed = context.routed
+    if routed is None or routed.variant is None or routed.revision is None:
+        return
+
+    log.note(
+        Assignment(
+            model_name=routed.ref.name,
+            revision=routed.revision,
+            variant=routed.variant,
+            version=routed.ref.version,
+            subject=context.subject,
+            request_id=context.request_id,
+            ending=Ending.of_status(status),
+            seconds=context.elapsed_ms() / 1000,
+            is_dealt=routed.why is Why.BUCKET,
+        )
+    )

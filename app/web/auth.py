@@ -42,6 +42,14 @@ class AccessPolicy:
 
     scopes: frozenset[str]
 
+    def check(self, identity: Identity) -> None:
+        """Refuse a caller that has none of them.
+
+        :raises InsufficientScope: then.
+        """
+        if self.scopes.isdisjoint(identity.scopes):
+            raise InsufficientScope(" ".join(sorted(self.scopes)))
+
 
 def init_auth(app: Flask, tokens: TokenService) -> None:
     """Verify the bearer token before each view that `requires` one, whatever else decorates the view."""
@@ -54,8 +62,7 @@ def init_auth(app: Flask, tokens: TokenService) -> None:
         identity = tokens.verify(bearer_token())
         g.identity = identity
         current_context().log_fields["client"] = identity.client_id
-        if policy.scopes.isdisjoint(identity.scopes):
-            raise InsufficientScope(" ".join(sorted(policy.scopes)))
+        policy.check(identity)
 
     app.before_request(authenticate)
 
@@ -97,18 +104,28 @@ def current_view() -> RouteCallable | None:
 
 
 def bearer_token() -> str:
-    """Return the token of the Authorization header.
+    """Return the token of the current request.
 
-    :raises MissingToken: when there is no header, or one of another scheme.
-    :raises InvalidToken: when the header holds no token.
+    :raises MissingToken: when it has none.
+    :raises InvalidToken: when its header holds none.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return bearer_token_in(request.headers.get("Authorization", ""))
+
+
+def bearer_token_in(header: str) -> str:
+    """Return the token of an Authorization header.
+
+    :raises MissingToken: when it is empty, or one of another scheme.
+    :raises InvalidToken: when it holds no token.
+    """
+    scheme, _, rest = header.partition(" ")
+    token = rest.strip()
     if scheme.lower() != "bearer":
         raise MissingToken
-    if not token.strip():
+    if not token:
         raise InvalidToken
 
-    return token.strip()
+    return token
 
 
 def caller() -> Identity | None:

@@ -22,10 +22,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 # What routes read that take no uploads. To parse more JSON than that would hold the hub, and strangers may
 # send it: POST /auth/token reads its body before it knows who asks.
 SMALL_BODY_BYTES = 2**20
+# The rows of a job, as JSON: a call that parses them holds the worker, off the hub too. More come as a file.
+ROWS_BYTES: Final = 4 * 2**20
 
 # After so many bytes other requests get their turn, even when all bytes of this body are there already.
 BYTES_PER_TURN = 256 * 1024
 CHUNK_BYTES = 64 * 1024
+# The server takes a body without a length apart chunk by chunk, and a chunk may be of one byte: to read more of it at
+# once would hold the hub. As would many such reads in a row, however little they bring.
+UNSIZED_BYTES: Final = 4 * 1024
+TURN_S: Final = 0.005
 
 IMAGE_PART = "image"
 
@@ -33,6 +39,9 @@ BODY_PROBLEMS: Final = (UnreadableBody, BodyTimeout, BodyTooLarge)
 """What any route may answer that reads a body."""
 
 _SIZE = "_galley_body_size"
+_MOST = "_galley_most_bytes"
+_WHY = "_galley_why_so_small"
+_SEND_A_FILE: Final = "send so many rows as a file, in a form"
 
 
 class BodySize(enum.Enum):
@@ -41,6 +50,9 @@ class BodySize(enum.Enum):
     SMALL = "small"
     UPLOAD = "upload"
     ARTIFACT = "artifact"
+    JOB = "job"
+    """A form with a file, or ROWS in its place."""
+    ROWS = "rows"
 
 
 class Readable(Protocol):
@@ -57,13 +69,15 @@ class BoundedStream:
     NOTE: Werkzeug's own limit cuts a chunked body off at the limit and calls it whole; this one refuses it.
     """
 
-    def __init__(self, stream: Readable, *, limit_bytes: int, limit_s: float) -> None:
+    def __init__(self, stream: Readable, *, limit_bytes: int, limit_s: float, is_sized: bool = True) -> None:
         self._stream = stream
         self._limit_bytes = limit_bytes
         self._limit_s = limit_s
+        self._most_at_once = BYTES_PER_TURN if is_sized else UNSIZED_BYTES
         self._deadline: float | None = None
         self._size_bytes = 0
         self._turn_bytes = 0
+        self._turn_began = 0.0
 
     def read(self, size: int | None = -1) -> bytes:
         """Read up to `size` bytes, or all.
@@ -76,9 +90,10 @@ class BoundedStream:
             return b"".join(iter(partial(self.read, CHUNK_BYTES), b""))
 
         if self._deadline is None:
-            self._deadline = time.monotonic() + self._limit_s
+            self._turn_began = time.monotonic()
+            self._deadline = self._turn_began + self._limit_s
         with gevent.Timeout(max(0.0, self._deadline - time.monotonic()), BodyTimeout(self._limit_s)):
-            data = self._receive(size)
+            data = self._receive(min(size, self._most_at_once))
         self._count(len(data))
         return data
 
@@ -94,9 +109,9 @@ class BoundedStream:
             raise BodyTooLarge(self._limit_bytes)
 
         self._turn_bytes += size_bytes
-        if self._turn_bytes >= BYTES_PER_TURN:
-            self._turn_bytes = 0
+        if self._turn_bytes >= BYTES_PER_TURN or time.monotonic() - self._turn_began >= TURN_S:
             gevent.sleep(0)
+            self._turn_bytes, self._turn_began = 0, time.monotonic()
 
 
 class GalleyRequest(Request):
@@ -133,15 +148,27 @@ def init_body(app: Flask, settings: Settings) -> None:
         BodySize.SMALL: (min(settings.max_body_bytes, SMALL_BODY_BYTES), settings.body_timeout_s),
         BodySize.UPLOAD: (settings.max_body_bytes, settings.body_timeout_s),
         BodySize.ARTIFACT: (settings.max_artifact_bytes, settings.upload_timeout_s),
+        BodySize.JOB: (settings.max_job_bytes, settings.upload_timeout_s),
+        BodySize.ROWS: (min(settings.max_body_bytes, ROWS_BYTES), settings.body_timeout_s),
     }
 
     def bound() -> None:
-        limit_bytes, limit_s = limits[getattr(current_view(), _SIZE, BodySize.SMALL)]
+        view = current_view()
+        size: BodySize = getattr(view, _SIZE, BodySize.SMALL)
+        if size is BodySize.JOB and not is_form():
+            size = BodySize.ROWS
+        limit_bytes, limit_s = limits[size]
+        if own_bytes := getattr(view, _MOST, 0):
+            limit_bytes = min(settings.max_body_bytes, own_bytes)
         if (request.content_length or 0) > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
+            why = _SEND_A_FILE if size is BodySize.ROWS else getattr(view, _WHY, "")
+            raise BodyTooLarge(limit_bytes, why=why)
 
         request.environ["wsgi.input"] = BoundedStream(
-            request.environ["wsgi.input"], limit_bytes=limit_bytes, limit_s=limit_s
+            request.environ["wsgi.input"],
+            limit_bytes=limit_bytes,
+            limit_s=limit_s,
+            is_sized=request.content_length is not None,
         )
 
     app.before_request(bound)
@@ -153,10 +180,35 @@ def takes_uploads(view: F) -> F:
     return view
 
 
+def takes_at_most(why: str, *, limit_bytes: int = SMALL_BODY_BYTES) -> Callable[[F], F]:
+    """Let a view read bodies of so many bytes, and callers know which members a larger one has too much of.
+
+    Such a one is not looked at.
+    """
+
+    def mark(view: F) -> F:
+        setattr(view, _MOST, limit_bytes)
+        setattr(view, _WHY, why)
+        return view
+
+    return mark
+
+
 def takes_artifacts(view: F) -> F:
     """Let a view read bodies up to `max_artifact_bytes`, piece by piece. Stand it where `takes_uploads` stands."""
     setattr(view, _SIZE, BodySize.ARTIFACT)
     return view
+
+
+def takes_job_inputs(view: F) -> F:
+    """Let a view read forms up to `max_job_bytes`, piece by piece, and all else up to ROWS_BYTES."""
+    setattr(view, _SIZE, BodySize.JOB)
+    return view
+
+
+def is_form() -> bool:
+    """Whether the body of the request is a form with parts."""
+    return request.mimetype == "multipart/form-data"
 
 
 def body_pieces() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Commands of the web tier: `flask db …` and `flask clients …`."""
+"""Commands of the web tier: `flask db …` and `flask clients …`; `flask jobs …` is in app.web.job_commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the API described for programs and, offline, for people."""
+"""`/openapi.json`, `/docs` and `/docs/streams`: the API described for programs and, offline, for people."""
 
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from flask_smorest import Api
 # The files of Swagger UI, as the package flask-swagger-ui ships them.
 DIST_DIR = Path(flask_swagger_ui.__file__).parent / "dist"
 
-# The page loads nothing from elsewhere, and its script is a file: no inline code runs on it.
+# The pages load nothing from elsewhere, and their scripts are files: no inline code runs on them.
 CONTENT_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+# Swagger UI styles its parts inline; this page does not. 'self' lets it open WebSockets to where it came from, too.
+STREAMS_CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 docs = Blueprint("docs", __name__)
 
@@ -33,12 +35,22 @@ def init_docs(app: Flask, api: Api) -> None:
 @docs.get("/docs")
 def page() -> Response:
     """Show the API in Swagger UI."""
-    response = Response(render_template("docs.html"))
-    response.headers["Content-Security-Policy"] = CONTENT_POLICY
-    return response
+    return _page("docs.html", CONTENT_POLICY)
+
+
+@docs.get("/docs/streams")
+def streams_page() -> Response:
+    """Show the streams, which OpenAPI has no words for, by speaking with them."""
+    return _page("streams.html", STREAMS_CONTENT_POLICY)
 
 
 @docs.get("/docs/<path:filename>")
 def file(filename: str) -> Response:
     """Serve one file of Swagger UI."""
     return send_from_directory(DIST_DIR, filename, max_age=86_400)
+
+
+def _page(template: str, policy: str) -> Response:
+    response = Response(render_template(template))
+    response.headers["Content-Security-Policy"] = policy
+    return response

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from app.errors import (
@@ -17,29 +17,42 @@ from app.errors import (
     ConflictError,
     DeadlineExceeded,
     EmptyBody,
+    ForeignOrigin,
     GalleyError,
     ImageTooLarge,
     InputError,
     InsufficientScope,
     InvalidClient,
     InvalidFields,
+    InvalidHandshake,
     InvalidName,
     InvalidTensor,
     MissingToken,
     ModelFailed,
     ModelNotAllowed,
+    NotCached,
     NotFoundError,
+    PreconditionFailed,
     RateLimited,
+    ResultsGone,
+    ShareExceeded,
     StoreError,
     StoreUnreachable,
+    TooManyFollowed,
+    TooManyJobs,
+    TooManySockets,
+    TooManyUploads,
     UnavailableError,
     UnreadableBody,
     UnreadableImage,
     UnsupportedEncoding,
     UnsupportedImage,
+    UnsupportedMediaType,
+    UpgradeRequired,
 )
 from app.web.compression import WINDOW_BITS
 from app.web.problems import Problem
+from app.web.request_context import RequestContext
 
 logger = structlog.get_logger(__name__)
 
@@ -55,20 +68,36 @@ STATUSES: Mapping[type[GalleyError], HTTPStatus] = {
     ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidTensor: HTTPStatus.BAD_REQUEST,
+    InvalidHandshake: HTTPStatus.BAD_REQUEST,
+    UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
     UnsupportedEncoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     AccessError: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     ModelNotAllowed: HTTPStatus.FORBIDDEN,
+    ForeignOrigin: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    ShareExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyFollowed: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManySockets: HTTPStatus.TOO_MANY_REQUESTS,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    # RFC 9111 §5.2.1.7
+    NotCached: HTTPStatus.GATEWAY_TIMEOUT,
     ModelFailed: HTTPStatus.BAD_GATEWAY,
+    ResultsGone: HTTPStatus.GONE,
     StoreError: HTTPStatus.INTERNAL_SERVER_ERROR,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidName: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
+
+# By class, what was looked up: a server that refuses much asks thousands of times a second.
+_found: dict[type[GalleyError], HTTPStatus] = {}
 
 # Failures that the framework finds before any view runs: code and sentence.
 FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
@@ -76,7 +105,7 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str]] = {
     404: ("route_not_found", "There is no such route; GET /openapi.json lists all of them."),
     405: ("method_not_allowed", "This route does not take this method."),
     413: (BodyTooLarge.code, "The form has too many parts or too large fields."),
-    415: ("unsupported_media_type", "The route does not read bodies of this Content-Type."),
+    415: (UnsupportedMediaType.code, "The route does not read bodies of this Content-Type."),
 }
 
 MOST_TOLD = 100
@@ -87,7 +116,10 @@ INTERNAL_DETAIL = "Something went wrong inside the server; the request id finds 
 
 def status_of(error_class: type[GalleyError]) -> HTTPStatus:
     """Return the status of the nearest class in the table."""
-    return next(STATUSES[cls] for cls in error_class.__mro__ if cls in STATUSES)
+    status = _found.get(error_class)
+    if status is None:
+        status = _found[error_class] = next(STATUSES[cls] for cls in error_class.__mro__ if cls in STATUSES)
+    return status
 
 
 def is_told(error_class: type[GalleyError]) -> bool:
@@ -137,18 +169,34 @@ def answer_http_exception(error: HTTPException) -> Response:
     return _framework_problem(error).response()
 
 
-def _answer_galley_error(error: GalleyError) -> Response:
+def failure_of(error: GalleyError, path: str, context: RequestContext | None) -> Problem:
+    """Return what a client of `path` is told of `error`; its log line will say which failure it was.
+
+    Only of what is wrong inside the server there is a line more: to log refusals twice costs most when there are many.
+    """
     problem = problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        level = "error" if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR else "info"
-        getattr(logger, level)("request failed", code=error.code, reason=error.detail, path=request.path)
-    return problem.response()
+    if context is not None:
+        context.log_fields["code"] = error.code
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            context.log_fields["reason"] = error.detail
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request failed", code=error.code, reason=error.detail, path=path)
+    return problem
+
+
+def unforeseen_failure_of(error: Exception, path: str) -> Problem:
+    """Return the last line of defence: whatever nobody foresaw is logged whole and told to nobody."""
+    logger.error("unforeseen error", path=path, exc_info=error)
+    return internal_problem()
+
+
+def _answer_galley_error(error: GalleyError) -> Response:
+    context: RequestContext | None = g.get("request_context")
+    return failure_of(error, request.path, context).response()
 
 
 def _answer_unforeseen(error: Exception) -> Response:
-    """Last line of defence: whatever nobody foresaw is logged whole and told to nobody."""
-    logger.error("unforeseen error", path=request.path, exc_info=error)
-    return internal_problem().response()
+    return unforeseen_failure_of(error, request.path).response()
 
 
 def _framework_problem(error: HTTPException) -> Problem:

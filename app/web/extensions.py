@@ -4,17 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import redis
 from flask import Flask, current_app
+from redis import Redis
 
 from app.db.session import Database
+from app.inference.admission import Admission
+from app.inference.answer_cache import AnswerCache
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
+from app.inference.heavy_client import HeavyClient
+from app.infra.broker_queues import BrokerQueues
+from app.infra.job_files import JobFiles, sweep_at_start
+from app.infra.task_queue import Tasks
 from app.services.aliases import AliasService
 from app.services.assignments import AssignmentLog
 from app.services.audit import AuditLog
+from app.services.batch_jobs import BatchJobs
 from app.services.clients import ClientService
 from app.services.experiments import ExperimentService
+from app.services.job_figures import JobFigures
+from app.services.job_room import JobRoom
 from app.services.jobs import JobService
 from app.services.model_catalog import ModelCatalog
 from app.services.outcomes import OutcomeService
@@ -26,8 +35,11 @@ from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
 from app.services.routes import RouteService
 from app.services.routing import Router
+from app.services.socket_places import SocketPlaces
 from app.services.statistics import StatisticsService
+from app.services.stream_sessions import StreamSessions
 from app.services.tokens import TokenService
+from app.services.usage import UsageLog
 from app.settings import Settings
 from app.web.token_codec import JwtCodec
 
@@ -50,7 +62,10 @@ class Services:
 
     settings: Settings
     database: Database
-    redis: redis.Redis
+    redis: Redis
+    """Holds what may be forgotten."""
+    state_redis: Redis
+    """Holds what must not be lost."""
     token_codec: JwtCodec
     """How tokens are written; it needs the app, which comes last."""
     tokens: TokenService
@@ -60,6 +75,11 @@ class Services:
     routes: RouteService
     audit: AuditLog
     jobs: JobService
+    batch_jobs: BatchJobs
+    job_files: JobFiles
+    job_room: JobRoom
+    job_figures: JobFigures
+    broker_queues: BrokerQueues
     publishing: PublishingService
     retention: RetentionService
     residency: ResidencyService
@@ -71,7 +91,14 @@ class Services:
     assignments: AssignmentLog
     outcomes: OutcomeService
     experiments: ExperimentService
+    usage: UsageLog
+    sessions: StreamSessions
+    places: SocketPlaces
     inference: InferenceClient
+    heavy: HeavyClient
+    tasks: Tasks
+    cache: AnswerCache
+    admission: Admission
     directory: DirectoryReader
     listeners: Sequence[Listener]
     """What `start` starts, in this order, and `close` stops."""
@@ -83,6 +110,7 @@ class Services:
             return
 
         self.is_started = True
+        sweep_at_start(self.job_files)
         for listener in self.listeners:
             listener.start()
 
@@ -92,7 +120,11 @@ class Services:
             for listener in reversed(self.listeners):
                 listener.stop()
         self.inference.close()
+        self.heavy.close()
+        self.tasks.close()
+        self.cache.close()
         self.redis.close()
+        self.state_redis.close()
         self.database.close()
 
 

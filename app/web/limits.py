@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import redis
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from limits import parse
 
 from app.errors import InvalidClient, RateLimited
+from app.infra.hot_read import HotRead
 from app.infra.rate_lease import LeasedWindows
-from app.infra.rate_limit import FallbackWindows, RateLimit
+from app.infra.rate_limit import FallbackWindows, RateLimit, Window
+from app.infra.rate_tally import TalliedWindows
 from app.settings import Settings
 from app.web.api import problems
 from app.web.auth import access_policy, caller, current_view
@@ -29,28 +32,49 @@ _CLASS = "_galley_limit"
 _LONGEST_ID = 64
 
 
+# How many times the failures of one client id an address may have over all ids: teams behind one address share it.
+IDS_OF_AN_ADDRESS = 5
+
+
 class LimitClass(enum.StrEnum):
     """Routes of one class share one limit per caller."""
 
     INFERENCE = "inference"
     MANAGEMENT = "management"
     LOGIN = "login"
+    EVENTS = "events"
+    """Frames of streams, which are answered one by one."""
 
 
 _COUNTED = {
     LimitClass.INFERENCE: "inference requests",
     LimitClass.MANAGEMENT: "management requests",
     LimitClass.LOGIN: "failed logins",
+    LimitClass.EVENTS: "events",
 }
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the caller of the current request stands within its limit."""
+    """Where the caller of a request stands within its limit."""
 
     amount: int
     remaining: int
     reset_after_s: float
+    is_over: bool = False
+
+    @classmethod
+    def within(cls, amount: int, window: Window) -> Self:
+        """Return where a caller stands whose requests were counted in `window`, and who may make `amount`."""
+        return cls(amount, max(amount - window.count, 0), window.reset_after_s, is_over=window.count > amount)
+
+    def headers(self) -> dict[str, str]:
+        """Return what the answer tells of it."""
+        return {
+            "X-RateLimit-Limit": str(self.amount),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(math.ceil(time.time() + self.reset_after_s)),
+        }
 
     def refusal(self, limit_class: LimitClass) -> RateLimited:
         """Return the failure of a caller that is over the limit."""
@@ -60,15 +84,25 @@ class Standing:
 
 
 class Limits:
-    """The limits of one app: flask-limiter's, but for inference, which is too hot for its several trips to Redis."""
+    """The limits of one app: flask-limiter's, but for inference, which is too hot for its hooks.
 
-    def __init__(self, settings: Settings, windows: FallbackWindows) -> None:
+    `leases` counts inference by `inference_key`. Who has more to read than the limit may take from it what is there and
+    let `hot_read` ask for the rest. What is answered in front of Flask is counted by `count_management`.
+    """
+
+    def __init__(self, settings: Settings, client: redis.Redis | None) -> None:
+        windows = self._windows = FallbackWindows(client)
         self._inference = RateLimit.parse(settings.limit_inference)
-        self._leases = LeasedWindows(windows, self._inference)
+        self.leases = LeasedWindows(windows, self._inference)
+        self.hot_read = HotRead(client, windows)
+        self._events = RateLimit.parse(settings.limit_events)
+        self._streaming = TalliedWindows(windows, self._events)
+        self._management = parse(settings.limit_management)
+        self._managing = LeasedWindows(windows, RateLimit.parse(settings.limit_management))
         management = ApplicationLimit(
             limit_provider=settings.limit_management,
             scope=LimitClass.MANAGEMENT,
-            exempt_when=lambda: _class_of_request() is not LimitClass.MANAGEMENT,
+            exempt_when=lambda: class_of_request() is not LimitClass.MANAGEMENT,
             on_breach=partial(_refuse, LimitClass.MANAGEMENT),
         )
         self._limiter = Limiter(
@@ -83,6 +117,14 @@ class Limits:
             settings.limit_login_failures,
             scope=LimitClass.LOGIN,
             key_func=lambda: g.login_subject,
+            deduct_when=lambda _response: g.is_login_failed,
+            on_breach=partial(_refuse, LimitClass.LOGIN),
+        )
+        # Who tries many ids has as many of the limits above as it makes ids up.
+        self._addresses = self._limiter.shared_limit(
+            _times(settings.limit_login_failures, IDS_OF_AN_ADDRESS),
+            scope=f"{LimitClass.LOGIN}-address",
+            key_func=lambda: f"address:{request.remote_addr}",
             deduct_when=lambda _response: g.is_login_failed,
             on_breach=partial(_refuse, LimitClass.LOGIN),
         )
@@ -102,7 +144,7 @@ class Limits:
         """
         g.login_subject = f"{client_id[:_LONGEST_ID]}:{request.remote_addr}"
         g.is_login_failed = False
-        with self._logins:
+        with self._addresses, self._logins:
             try:
                 yield
             except InvalidClient:
@@ -113,33 +155,72 @@ class Limits:
         if not _is_hot():
             return
 
-        limit = self._inference
-        window = self._leases.hit(f"{LimitClass.INFERENCE}:{_subject()}")
-        g.standing = Standing(limit.amount, max(limit.amount - window.count, 0), window.reset_after_s)
-        if window.count > limit.amount:
-            raise g.standing.refusal(LimitClass.INFERENCE)
+        standing = g.standing = self.inference_standing(self.leases.hit(inference_key(_subject())))
+        if standing.is_over:
+            raise standing.refusal(LimitClass.INFERENCE)
+
+    def inference_standing(self, window: Window) -> Standing:
+        """Return where a caller stands whose inferences were counted in `window`."""
+        return Standing.within(self._inference.amount, window)
+
+    def count_management(self, client_id: str) -> Standing:
+        """Count a management request that flask-limiter does not see, in the window in which it counts its own."""
+        window = self._managing.hit(self._management_key(client_id))
+        return Standing.within(self._management.amount, window)
+
+    def count_event(self, client_id: str) -> Standing:
+        """Count an event that came by a stream."""
+        return Standing.within(self._events.amount, self._streaming.hit(_events_key(client_id)))
+
+    def standings(self, client_id: str) -> dict[LimitClass, Standing]:
+        """Return where a client stands in each class that is counted by client; nothing is counted."""
+        keys = {
+            LimitClass.INFERENCE: (inference_key(client_id), self._inference.amount),
+            LimitClass.MANAGEMENT: (self._management_key(client_id), self._management.amount),
+            LimitClass.EVENTS: (_events_key(client_id), self._events.amount),
+        }
+        return {limit_class: self._look(key, amount) for limit_class, (key, amount) in keys.items()}
+
+    def _look(self, key: str, amount: int) -> Standing:
+        return Standing.within(amount, self._windows.add(key, 0, window_s=0))
+
+    def _management_key(self, client_id: str) -> str:
+        """Return what flask-limiter counts a client's management requests by."""
+        return self._management.key_for(client_id, LimitClass.MANAGEMENT)
 
     def _tell(self, response: Response) -> Response:
         limit = self._limiter.current_limit
         standing: Standing | None = _standing_of(limit) if limit else g.get("standing")
         if standing:
-            response.headers["X-RateLimit-Limit"] = str(standing.amount)
-            response.headers["X-RateLimit-Remaining"] = str(standing.remaining)
-            response.headers["X-RateLimit-Reset"] = str(math.ceil(time.time() + standing.reset_after_s))
+            response.headers.update(standing.headers())
         return response
 
 
 def init_limits(app: Flask, settings: Settings, client: redis.Redis | None) -> None:
     """Count each limited request of `app`. Call it after `init_auth`: callers are counted by their identity."""
-    limits = Limits(settings, FallbackWindows(client))
+    limits = Limits(settings, client)
     limits.init_app(app)
     app.extensions[_KEY] = limits
 
 
+def limits_of(app: Flask) -> Limits:
+    """Return the limits of `app`."""
+    limits: Limits = app.extensions[_KEY]
+    return limits
+
+
 def current_limits() -> Limits:
     """Return the limits of the current app."""
-    limits: Limits = current_app.extensions[_KEY]
-    return limits
+    return limits_of(current_app)
+
+
+def inference_key(subject: str) -> str:
+    """Return what the inferences of a client, or of an address without one, are counted by."""
+    return f"{LimitClass.INFERENCE}:{subject}"
+
+
+def _events_key(client_id: str) -> str:
+    return f"{LimitClass.EVENTS}:{client_id}"
 
 
 def limited(limit_class: str) -> Callable[[F], F]:
@@ -155,7 +236,8 @@ def limited(limit_class: str) -> Callable[[F], F]:
     return mark
 
 
-def _class_of_request() -> LimitClass | None:
+def class_of_request() -> LimitClass | None:
+    """Return the class that the route of the current request is in, None if it is not limited."""
     marked: LimitClass | None = getattr(current_view(), _CLASS, None)
     return marked or (LimitClass.MANAGEMENT if access_policy() else None)
 
@@ -169,8 +251,14 @@ def _refuse(limit_class: LimitClass, breached: RequestLimit) -> NoReturn:
     raise _standing_of(breached).refusal(limit_class)
 
 
+def _times(limit: str, factor: int) -> str:
+    """Return a limit that is so many times as wide."""
+    amount, _, period = limit.partition("/")
+    return f"{int(amount) * factor}/{period}"
+
+
 def _is_hot() -> bool:
-    return _class_of_request() is LimitClass.INFERENCE
+    return class_of_request() is LimitClass.INFERENCE
 
 
 def _subject() -> str:

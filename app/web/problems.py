@@ -30,7 +30,20 @@ class Problem:
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self) -> dict[str, Any]:
+    def encode(self, path: str, request_id: str) -> tuple[HTTPStatus, str, bytes]:
+        """Return status, media type and body of the answer to a request for `path`, and count it."""
+        PROBLEMS.labels(code=self.code).inc()
+        if is_v2_path(path):
+            return v2_status(self.status), V2_JSON, orjson.dumps(self.v2_body(request_id))
+
+        return self.status, PROBLEM_JSON, orjson.dumps(self.body(request_id))
+
+    def response(self) -> Response:
+        """Return the answer to the current request that carries this problem, and count it."""
+        status, media_type, body = self.encode(request.path if has_request_context() else "", request_id())
+        return Response(body, status, self.headers, content_type=media_type)
+
+    def body(self, request_id: str) -> dict[str, Any]:
         """Return the members of the problem document."""
         return {
             "type": f"urn:galley:problem:{self.code}",
@@ -38,28 +51,20 @@ class Problem:
             "status": int(self.status),
             "detail": self.detail,
             "code": self.code,
-            "request_id": request_id(),
+            "request_id": request_id,
             "retryable": self.is_retryable,
             **self.extra,
         }
 
-    def v2_body(self) -> dict[str, Any]:
+    def v2_body(self, request_id: str) -> dict[str, Any]:
         """Return the members of the same failure under /v2."""
         return {
             "error": _V2_SENTENCES.get(self.code) or self._whole_sentence(),
             "code": self.code,
-            "request_id": request_id(),
+            "request_id": request_id,
             "retryable": self.is_retryable,
             **self.extra,
         }
-
-    def response(self) -> Response:
-        """Return the answer that carries this problem, in the form of the path that was asked, and count it."""
-        PROBLEMS.labels(code=self.code).inc()
-        if is_v2_request():
-            return Response(orjson.dumps(self.v2_body()), v2_status(self.status), self.headers, content_type=V2_JSON)
-
-        return Response(orjson.dumps(self.body()), self.status, self.headers, content_type=PROBLEM_JSON)
 
     def _whole_sentence(self) -> str:
         """Return the detail, and what is wrong with which field: clients of /v2 show this one member only."""
@@ -70,11 +75,6 @@ class Problem:
 def v2_status(status: HTTPStatus) -> HTTPStatus:
     """Return the status of a failure under /v2, where a wrong field is a bad request like any other."""
     return HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
-
-
-def is_v2_request() -> bool:
-    """Tell whether the current request speaks the Open Inference Protocol, be its path known or not."""
-    return has_request_context() and is_v2_path(request.path)
 
 
 def is_v2_path(path: str) -> bool:

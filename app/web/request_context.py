@@ -3,14 +3,17 @@
 import re
 import time
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 from flask import Flask, Response, g, has_request_context, request
-from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.errors import InvalidFields
+from app.inference.cache import CacheOutcome
+from app.infra.log_context import begin_log_context
+from app.infra.trace import TRACEPARENT_VARIABLE, Trace
 from app.services.routing import Resolved
 from app.settings import Settings
 
@@ -18,6 +21,7 @@ logger = structlog.get_logger("app.web.access")
 
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "Request-Timeout"
+TIMEOUT_VARIABLE = "HTTP_REQUEST_TIMEOUT"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _DECIMAL = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
@@ -38,12 +42,24 @@ class Answered(Protocol):
         """The route's variant, when a route chose."""
 
     @property
+    def rows(self) -> Sequence[object]:
+        """What was answered, row by row."""
+
+    @property
     def queue_s(self) -> float:
         """Seconds the slowest row waited."""
 
     @property
     def compute_s(self) -> float:
         """Seconds the slowest row was computed."""
+
+    @property
+    def cache(self) -> CacheOutcome | None:
+        """What the cache had, where answers are kept."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the oldest of what came from the cache was computed."""
 
 
 @dataclass(slots=True)
@@ -57,6 +73,8 @@ class RequestContext:
     """What the request was sent to, whether it answered or not, and the subject that it was chosen for."""
     subject: str = ""
     answered: Answered | None = None
+    trace: Trace | None = None
+    """Ours within the trace of the caller; None where it sent no `traceparent`, or a wrong one."""
     log_fields: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -64,9 +82,22 @@ class RequestContext:
         """When the answer must be ready."""
         return self.started + self.limit_s
 
+    @property
+    def traceparent(self) -> str:
+        """What hands the caller's trace on; an empty string where there is none."""
+        return self.trace.traceparent if self.trace else ""
+
     def elapsed_ms(self) -> float:
         """Milliseconds since the request began."""
         return (time.monotonic() - self.started) * 1000
+
+    def shorten(self, asked: str | None) -> None:
+        """Give the request no more time than its header asks for.
+
+        :raises InvalidFields: unless that is a positive decimal number of seconds.
+        """
+        if asked is not None:
+            self.limit_s = min(self.limit_s, _asked_timeout_s(asked))
 
 
 def current_context() -> RequestContext:
@@ -84,40 +115,57 @@ def request_id() -> str:
 
 
 def init_request_context(app: Flask, settings: Settings) -> None:
-    """Give each request of `app` an id and a deadline, and write one log line when it is answered."""
+    """Give each request of `app` an id and a deadline, and, where wanted, one log line when it is answered."""
 
     def begin() -> None:
-        context = RequestContext(_sane_id(), time.monotonic(), settings.request_timeout_s)
-        g.request_context = context
-        clear_contextvars()
-        bind_contextvars(request_id=context.request_id)
-        if TIMEOUT_HEADER in request.headers:
-            context.limit_s = min(context.limit_s, _asked_timeout_s(request.headers[TIMEOUT_HEADER]))
+        context = g.request_context = begin_context(request.environ, settings)
+        context.shorten(request.environ.get(TIMEOUT_VARIABLE))
 
     app.before_request(begin)
     app.after_request(_finish)
+    if settings.access_log:
+        app.after_request(_log)
 
 
-def _finish(response: Response) -> Response:
-    context = current_context()
-    response.headers[REQUEST_ID_HEADER] = context.request_id
-    if context.answered:
-        _tell_who_answered(response, context, context.answered)
-    _log(response, context)
-    return response
+def begin_context(environ: Mapping[str, Any], settings: Settings) -> RequestContext:
+    """Return the context of a request that begins, and let all log lines of it carry its id, and its trace."""
+    context = RequestContext(_sane_id(environ.get("HTTP_X_REQUEST_ID")), time.monotonic(), settings.request_timeout_s)
+    traceparent = environ.get(TRACEPARENT_VARIABLE)
+    if traceparent is None:
+        begin_log_context(request_id=context.request_id)
+        return context
+
+    trace = context.trace = Trace.read(traceparent)
+    begin_log_context(request_id=context.request_id, **(trace.log_fields() if trace else {}))
+    return context
 
 
-def _tell_who_answered(response: Response, context: RequestContext, answered: Answered) -> None:
-    headers = response.headers
-    headers["X-Model-Name"] = answered.model_name
-    headers["X-Model-Version"] = str(answered.model_version)
+def context_headers(context: RequestContext) -> Iterator[tuple[str, str]]:
+    """Yield the headers that tell whose answer it is and what gave it."""
+    yield REQUEST_ID_HEADER, context.request_id
+    answered = context.answered
+    if answered is None:
+        return
+
+    # Of a caller and for that caller: whoever stands in between has no business to keep it.
+    yield "Cache-Control", "no-store"
+    yield "X-Model-Name", answered.model_name
+    yield "X-Model-Version", str(answered.model_version)
     if answered.variant:
-        headers["X-Variant"] = answered.variant
-    stages = {"queue": answered.queue_s * 1000, "compute": answered.compute_s * 1000, "total": context.elapsed_ms()}
-    headers["Server-Timing"] = ", ".join(f"{stage};dur={ms:.2f}" for stage, ms in stages.items())
+        yield "X-Variant", answered.variant
+    if answered.cache is not None:
+        yield "X-Cache", answered.cache.value
+    if answered.cache is CacheOutcome.HIT:
+        yield "Age", str(int(answered.age_s))
+    queue_ms, compute_ms, total_ms = answered.queue_s * 1000, answered.compute_s * 1000, context.elapsed_ms()
+    yield (
+        "Server-Timing",
+        f"queue;dur={queue_ms:.2f}, compute;dur={compute_ms:.2f}, total;dur={total_ms:.2f}",
+    )
 
 
-def _log(response: Response, context: RequestContext) -> None:
+def log_request(context: RequestContext, *, method: str, route: str, status: int) -> None:
+    """Write the one line of a request that was answered."""
     fields = context.log_fields
     if context.routed and context.routed.variant:
         fields |= {"variant": context.routed.variant, "revision": context.routed.revision}
@@ -128,14 +176,9 @@ def _log(response: Response, context: RequestContext) -> None:
             "queue_ms": round(context.answered.queue_s * 1000, 2),
             "compute_ms": round(context.answered.compute_s * 1000, 2),
         }
-    logger.info(
-        "request",
-        method=request.method,
-        route=route_of_request(),
-        status=response.status_code,
-        ms=round(context.elapsed_ms(), 2),
-        **fields,
-    )
+        if context.answered.cache is not None:
+            fields["cache"] = context.answered.cache.value
+    logger.info("request", method=method, route=route, status=status, ms=round(context.elapsed_ms(), 2), **fields)
 
 
 def route_of_request() -> str:
@@ -143,9 +186,20 @@ def route_of_request() -> str:
     return request.url_rule.rule if request.url_rule else "unmatched"
 
 
-def _sane_id() -> str:
-    asked = request.headers.get(REQUEST_ID_HEADER, "")
-    return asked if _SANE_ID.fullmatch(asked) else uuid.uuid4().hex
+def _finish(response: Response) -> Response:
+    context = current_context()
+    for name, value in context_headers(context):
+        response.headers[name] = value
+    return response
+
+
+def _log(response: Response) -> Response:
+    log_request(current_context(), method=request.method, route=route_of_request(), status=response.status_code)
+    return response
+
+
+def _sane_id(asked: str | None) -> str:
+    return asked if asked and _SANE_ID.fullmatch(asked) else uuid.uuid4().hex
 
 
 def _asked_timeout_s(text: str) -> float:

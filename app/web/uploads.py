@@ -5,17 +5,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from flask import request
+from flask import Flask, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from app.errors import InvalidFields, InvalidName, UnreadableBody
+from app.errors import LONGEST_NAME, InvalidFields, InvalidName, TooManyUploads, UnreadableBody
 from app.infra.disk import NewFile, check_room
 from app.web.body import body_pieces
+from app.web.client_places import ClientPlaces
 
 # What the decoder holds back while it looks for the end of a part's headers.
 DECODER_BYTES: Final = 2**18
-LONGEST_NAME: Final = 64
+MOST_UPLOADS: Final = 16
+"""So many files may one client send at once to each web worker."""
+
+_KEY: Final = "galley_uploads"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,21 +27,25 @@ class PartRule:
     """What a part of a form may hold, and how often it may come.
 
     `place` says under which path a file of that name goes, relative to the form's folder, and raises InvalidName for
-    a name it does not take. Without it the part is a text, kept in memory.
+    a name it does not take. Without it the part is a text, kept in memory. Of files that are hashed the form has the
+    digest. A file leaves the disk `reserve_bytes`, however large it said it is.
     """
 
     most_bytes: int
     is_required: bool = False
     most: int = 1
     place: Callable[[str], str] | None = None
+    is_hashed: bool = False
+    reserve_bytes: int = 0
 
 
 @dataclass
 class ReceivedForm:
-    """A form that arrived whole: its texts by part, and its files by part, where they lie."""
+    """A form that arrived whole: its texts by part, its files by part, where they lie, and the SHA-256 of some."""
 
     texts: dict[str, bytes] = field(default_factory=dict)
     files: dict[str, list[Path]] = field(default_factory=dict)
+    digests: dict[Path, str] = field(default_factory=dict)
 
     def count(self, name: str) -> int:
         """Return how many parts of that name came."""
@@ -59,6 +67,17 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Give back what is held, whole or not."""
+
+
+def init_uploads(app: Flask) -> None:
+    """Give `app` its places for uploads."""
+    app.extensions[_KEY] = ClientPlaces(MOST_UPLOADS, TooManyUploads)
+
+
+def current_uploads() -> ClientPlaces:
+    """Return the places for uploads of the current app."""
+    places: ClientPlaces = current_app.extensions[_KEY]
+    return places
 
 
 def receive_form(rules: Mapping[str, PartRule], folder: Path) -> ReceivedForm:
@@ -132,11 +151,12 @@ class FormReceiver:
             )
 
         self._name = name
-        self._sink = _TextSink(name, self._form) if rule.place is None else self._new_file(name, rule.place, file_name)
+        self._sink = _TextSink(name, self._form) if rule.place is None else self._new_file(name, rule, file_name)
 
-    def _new_file(self, name: str, place: Callable[[str], str], file_name: str) -> NewFile:
+    def _new_file(self, name: str, rule: PartRule, file_name: str) -> NewFile:
+        assert rule.place is not None
         try:
-            path = self._folder / place(file_name)
+            path = self._folder / rule.place(file_name)
         except InvalidName as err:
             raise InvalidFields({name: [err.detail]}) from err
         files = self._form.files.setdefault(name, [])
@@ -144,7 +164,7 @@ class FormReceiver:
             raise InvalidFields({name: [f"Two files are named '{file_name[:LONGEST_NAME]}'."]})
 
         try:
-            file = NewFile(path)
+            file = NewFile(path, is_hashed=rule.is_hashed, reserve_bytes=rule.reserve_bytes)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as err:
             raise InvalidFields({name: [f"'{file_name[:LONGEST_NAME]}' is a file and a folder of files."]}) from err
         files.append(path)
@@ -162,6 +182,8 @@ class FormReceiver:
             if rule.is_required and not sink.size_bytes:
                 raise InvalidFields({self._name: ["This part is empty."]})
             sink.finish()
+            if isinstance(sink, NewFile) and rule.is_hashed:
+                self._form.digests[sink.path] = sink.sha256
             self._sink = None
 
 
@@ -194,7 +216,7 @@ def _events() -> Iterator[Event]:
     """Yield the events of the request's form up to its last."""
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
-        raise UnreadableBody("Send the parts of a version as multipart/form-data, with a boundary.")
+        raise UnreadableBody("Send the parts as multipart/form-data, with a boundary.")
 
     decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=DECODER_BYTES)
     try:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.architecture.source import ROOT
@@ -26,7 +27,8 @@ def test_contracts_hold() -> None:
 
 def test_web_tier_starts_without_heavy_modules(tmp_path: Path) -> None:
     """Import wsgi in a process of its own: neither torch nor pyarrow comes along."""
-    environment = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path), "JWT_SECRET": "x" * 32}
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()}
+    environment |= {"VAR_DIR": str(tmp_path), "JWT_SECRET": "x" * 32}
     command = [sys.executable, "-c", LIST_HEAVY_MODULES]
     child = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.skips import unexpected
+from tests.skips import NO_MOUNT, unexpected
 
 SKIPS_ONE = """
 import pytest
@@ -50,3 +50,7 @@ def test_a_skip_fails_the_run(tmp_path: Path, options: tuple[str, ...]) -> None:
 )
 def test_only_missing_data_excuses_in_ci(reason: str, environment: dict[str, str], is_excused: bool) -> None:
     assert (unexpected([skipped(reason)], environment) == []) is is_excused
+
+
+def test_a_disk_that_nobody_may_mount_is_excused() -> None:
+    assert unexpected([skipped(f"{NO_MOUNT}: permission denied")], {"CI": "true", "GALLEY_DATA": "here"}) == []

@@ -14,7 +14,10 @@ from tests.contract.openapi_snapshot import read_snapshot
 from tests.factories.web import WebWorker
 
 # What carries the description is not described.
-UNDESCRIBED = {"/openapi.json", "/docs", "/docs/<path:filename>", "/static/<path:filename>"}
+UNDESCRIBED = {
+    "/openapi.json", "/docs", "/docs/<path:filename>", "/docs/streams", "/static/<path:filename>",
+    "/api/v1/fraud/stream", "/api/v1/text/stream",
+}  # fmt: skip
 OPEN_TO_ANYONE = {
     "/health/live", "/health/ready", "/metrics", "/auth/token", "/auth/revoke", "/v2/health/live", "/v2/health/ready",
 }  # fmt: skip
@@ -101,11 +104,28 @@ def test_all_but_open_routes_ask_for_a_scope(operations: list[Operation]) -> Non
             assert {"401", "403", "429"} <= set(operation.members["responses"]), operation
 
 
-def test_inferences_say_how_to_shorten_their_deadline_and_whom_they_are_for(document: dict[str, Any]) -> None:
-    shared = document["paths"]["/api/v1/images/classifications"]["parameters"]
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/images/classifications",
+        "/api/v1/recommendations",
+        "/api/v1/text/classifications",
+        "/api/v1/fraud/scores",
+    ],
+)
+def test_inferences_say_what_their_headers_do(document: dict[str, Any], path: str) -> None:
+    shared = document["paths"][path]["parameters"]
 
-    names = [(parameter["name"], parameter["in"]) for parameter in shared]
-    assert names == [("Request-Timeout", "header"), ("X-Subject", "header")]
+    names = [parameter["name"] for parameter in shared if parameter["in"] == "header"]
+    assert names == ["Request-Timeout", "X-Subject", "Cache-Control", "Prefer", "Idempotency-Key"]
+
+
+def test_scores_are_never_kept(document: dict[str, Any]) -> None:
+    path = document["paths"]["/api/v1/fraud/scores"]
+
+    (asked,) = (parameter for parameter in path["parameters"] if parameter["name"] == "Cache-Control")
+    assert "never kept" in asked["description"]
+    assert "X-Cache" not in path["post"]["responses"]["200"]["headers"]
 
 
 def resolve(document: dict[str, Any], member: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ FLAGS = (
     "--window-size=1200,1400",
 )
 START_TIMEOUT_S = 60.0
+MOST_SHOWN = 4000
 
 
 def find_chromium() -> str:
@@ -70,8 +71,15 @@ class Page:
         self.command("Page.navigate", url=url)
 
     def wait_for(self, selector: str) -> None:
-        """Wait until the page holds an element."""
-        wait_until(lambda: self.evaluate(f"!!document.querySelector({selector!r})"), timeout_s=30)
+        """Wait until the page holds an element.
+
+        :raises TimeoutError: when it does not come; with what the page shows instead.
+        """
+        try:
+            wait_until(lambda: self.evaluate(f"!!document.querySelector({selector!r})"), timeout_s=30)
+        except TimeoutError as err:
+            shown = self.evaluate("document.location.href + ' ' + document.documentElement.outerHTML")
+            raise TimeoutError(f"{selector} does not come: {str(shown)[:MOST_SHOWN]}") from err
 
     def click(self, selector: str) -> None:
         """Click an element, once it is there."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 from torch import nn
 
-from app.db.migrate import upgrade
 from app.inference.directory import RunnerRecord
 from app.inference.directory_reader import DirectoryReader
 from app.settings import Settings
 from model_store.model_ref import ModelRef
+from tests.factories.database import migrate
 from tests.factories.models import model_draft
 from tests.factories.redis_server import RedisServer, running_redis
 from tests.factories.settings import TEST_SECRET, make_settings
@@ -46,6 +46,7 @@ class ControllerStage:
         self._folder = folder
         self.environment = {
             "PATH": os.environ["PATH"],
+            "TMPDIR": tempfile.gettempdir(),
             "VAR_DIR": str(folder),
             "REDIS_URL": server.url,
             "JWT_SECRET": TEST_SECRET,
@@ -56,7 +57,7 @@ class ControllerStage:
         self._controller: subprocess.Popen[bytes] | None = None
         for service in ("controller", "runners"):
             (self.settings.metrics_dir / service).mkdir(parents=True)
-        upgrade(self.settings.database_url)
+        migrate(self.settings.database_url)
         self.directory.start()
 
     @property

@@ -44,6 +44,18 @@ class SlowColourModel(nn.Module):
         return image.mean(dim=(2, 3)) * 10.0 * product[0, 0]
 
 
+class ForkingColourModel(nn.Module):
+    """Scores like SlowColourModel, on one of the threads that torch has for what models fork."""
+
+    def __init__(self, work: int) -> None:
+        super().__init__()
+        self.slow = SlowColourModel(work)
+
+    def forward(self, image: Tensor) -> Tensor:
+        scores: Tensor = torch.jit.wait(torch.jit.fork(self.slow, image))  # type: ignore[no-untyped-call]
+        return scores
+
+
 class FailsOnBlack(nn.Module):
     """Scores like ColourModel, but raises when any image of the batch is black."""
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,17 @@ class OipServer:
         wait_until(lambda: _is_ready(self.url), timeout_s=START_S)
         self.token = _token(self.url, self.stage)
 
+    @contextmanager
+    def another_web(self, **environment: str) -> Iterator["OipServer"]:
+        """Run another gunicorn before the same runners, with this in its environment, for the length of the block."""
+        other = replace(self, port=free_port())
+        other.process = _start_gunicorn(self.stage, other.port, **environment)
+        try:
+            wait_until(lambda: _is_ready(other.url), timeout_s=START_S)
+            yield other
+        finally:
+            other.stop()
+
     def processes(self) -> list[psutil.Process]:
         """Return gunicorn, the controller, and all processes below them."""
         assert self.process is not None
@@ -95,7 +106,7 @@ def running_oip_server(
             server.stop()
 
 
-def _start_gunicorn(stage: ControllerStage, port: int) -> "subprocess.Popen[bytes]":
+def _start_gunicorn(stage: ControllerStage, port: int, **changes: str) -> "subprocess.Popen[bytes]":
     metrics = stage.settings.metrics_dir / "web"
     metrics.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -105,6 +116,7 @@ def _start_gunicorn(stage: ControllerStage, port: int) -> "subprocess.Popen[byte
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "DRAIN_S": "2",
         "HOME": os.environ.get("HOME", "/"),
+        **changes,
     }
     config = ROOT / "deploy/gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config), "--pythonpath", str(ROOT), "wsgi:app"]

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
+from tests.factories.waiting import wait_until
+
 USER = "galley"
+KILLED_WITHIN_S = 30.0
 
 
 class PostgresServer:
@@ -23,6 +27,11 @@ class PostgresServer:
         self._data = str(folder / "data")
         self._folder = folder
 
+    @property
+    def log(self) -> Path:
+        """What it has to say."""
+        return self._folder / "log"
+
     def start(self) -> None:
         """Create the cluster, start it, and wait until it answers."""
         self._call("initdb", "-D", self._data, "-U", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8")
@@ -31,11 +40,22 @@ class PostgresServer:
     def restart(self) -> None:
         """Start the stopped cluster again, with what it held."""
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
-        self._call("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+        self._call("pg_ctl", "-D", self._data, "-l", str(self.log), "-o", options, "-w", "start")
 
     def stop(self) -> None:
         """Stop it at once, as a crash would."""
         self._call("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def end(self) -> None:
+        """End it as an operator does: what is under way is rolled back, connections are closed."""
+        self._call("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
+
+    def kill(self) -> None:
+        """Kill its first process; the others end when they notice, and only then it can be started again."""
+        first = psutil.Process(int(Path(self._data, "postmaster.pid").read_text().split()[0]))
+        family = [first, *first.children(recursive=True)]
+        first.kill()
+        wait_until(lambda: not any(process.is_running() for process in family), timeout_s=KILLED_WITHIN_S)
 
     def make_database(self) -> str:
         """Create an empty database and return its SQLAlchemy URL."""

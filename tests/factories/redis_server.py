@@ -14,6 +14,7 @@ import pytest
 import redis
 
 START_TIMEOUT_S = 10.0
+NO_PERSISTENCE = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
 
 
 def find_redis_binary() -> str:
@@ -27,24 +28,35 @@ def find_redis_binary() -> str:
 
 
 class RedisServer:
-    """One redis-server process, without persistence, reachable at `url`."""
+    """One redis-server process, reachable at `url`.
 
-    def __init__(self, folder: Path) -> None:
+    It goes by the file `config`, else without persistence, and by the `options` of its command line before all.
+    """
+
+    def __init__(self, folder: Path, *options: str, config: Path | None = None) -> None:
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
         self._folder = folder
+        self._base = NO_PERSISTENCE if config is None else (str(config),)
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        binary = find_redis_binary()
-        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        place = ["--unixsocket", str(self.socket), "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [binary, *options, "--dir", str(self._folder), "--daemonize", "no"],
+            [find_redis_binary(), *self._base, *place, *self._options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
         )
         self._wait_ready()
+
+    def restart(self) -> None:
+        """End it as an operator does, so that it writes down what it holds, and start it again."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+        self.start()
 
     def stop(self) -> None:
         """Kill it, as a crash would, and wait for the end; does nothing when it is not running."""
@@ -90,10 +102,10 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis() -> Iterator[RedisServer]:
-    """Run a Redis in a folder of its own for the length of the block."""
+def running_redis(*options: str, config: Path | None = None) -> Iterator[RedisServer]:
+    """Run a Redis in a folder of its own for the length of the block, as `RedisServer` has it."""
     with tempfile.TemporaryDirectory(prefix="galley-redis-") as folder:
-        server = RedisServer(Path(folder))
+        server = RedisServer(Path(folder), *options, config=config)
         server.start()
         try:
             yield server

@@ -37,7 +37,8 @@ PATIENCE_S = 20.0
 
 def make_spec(folder: Path, socket_folder: Path, module: nn.Module | None = None, **changes: Any) -> RunnerSpec:
     """Return the spec of a runner of a tiny model that is published under `folder`."""
-    draft = {name: changes.pop(name) for name in ("manifest", "samples") if name in changes}
+    parts = ("name", "manifest", "samples", "assets")
+    draft = {part: changes.pop(part) for part in parts if part in changes}
     store = make_store(folder)
     ref = publish_model(store, folder, module, **draft)
     fields: dict[str, Any] = {
@@ -49,6 +50,8 @@ def make_spec(folder: Path, socket_folder: Path, module: nn.Module | None = None
         "threads": 2,
         "max_image_pixels": 1_000_000,
         "drain_s": 10.0,
+        "state_redis_url": f"unix://{folder}/no-redis.sock",
+        "redis_timeout_s": 1.0,
     }
     return RunnerSpec(**{**fields, **changes})
 

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 
 STEP_S = 0.01
+# Far longer than anything takes: a machine may have more to do, or stand still for seconds.
+PATIENCE_S = 30.0
 
 
 def wait_until(
-    condition: Callable[[], object], *, timeout_s: float = 10.0, sleep: Callable[[float], object] = time.sleep
+    condition: Callable[[], object], *, timeout_s: float = PATIENCE_S, sleep: Callable[[float], object] = time.sleep
 ) -> None:
     """Return as soon as `condition()` is true; `sleep=gevent.sleep` lets greenlets run meanwhile.
 

@@ -1,18 +1,23 @@
 """A web worker in a folder of its own: real SQLite, store, tokens and routing; a fake in place of runners."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
+from unittest import mock
 
+from apispec import APISpec
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
-from app.db.migrate import upgrade
 from app.db.session import Database
 from app.factory import Core, wire
 from app.inference.client import InferenceClient
+from app.inference.heavy_client import HeavyClient
+from app.inference.heavy_workers import HeavyWorkers
 from app.inference.load_estimate import LoadEstimate
-from app.infra.redis import make_redis
+from app.infra.redis import make_redis, make_state_redis
 from app.infra.task_names import TaskName
 from app.services.catalog import no_notice
 from app.services.clients import ClientDraft
@@ -21,13 +26,18 @@ from app.services.releases import ReleaseService
 from app.services.routing import Router
 from app.services.scopes import ALL_SCOPES
 from app.settings import Settings
+from app.web.api import GalleyBlueprint
 from app.web.extensions import Services
 from app.web.frame import build_frame
 from model_store.model_ref import ModelRef
+from tests.factories.database import migrate
 from tests.factories.settings import make_settings
 from tests.factories.versions import accept, make_draft, make_store
 from tests.fakes.directory import FakeDirectory
-from tests.fakes.inference import FakeInferenceClient, make_record
+from tests.fakes.inference import FakeHeavyClient, FakeHeavyWorkers, FakeInferenceClient, make_record
+
+_DESCRIPTION: Final[dict[str, Any]] = {}
+_TO_DICT: Final = APISpec.to_dict
 
 
 @dataclass(kw_only=True)
@@ -40,6 +50,8 @@ class WebWorker:
     folder: Path
     directory: FakeDirectory
     """It shows the runners that `run` was told."""
+    heavy: FakeHeavyClient
+    heavy_workers: FakeHeavyWorkers
     sent: list[tuple[TaskName, str]] = field(default_factory=list)
     """The tasks that were queued: name and argument."""
 
@@ -72,21 +84,56 @@ def make_worker(folder: Path, *, client: InferenceClient | None = None, **change
     """
     # Nothing listens there, unless the test names a Redis: limits fall back to this process alone.
     settings = make_settings(folder, **{"redis_url": f"unix://{folder}/no-redis.sock", **changes})
-    upgrade(settings.database_url)
+    migrate(settings.database_url)
     core = _make_core(settings, folder)
-    inference, sent = FakeInferenceClient(), list[tuple[TaskName, str]]()
+    inference, heavy, sent = FakeInferenceClient(), FakeHeavyClient(), list[tuple[TaskName, str]]()
     client = client or cast(InferenceClient, inference)
-    services = wire(core, client, send=lambda task, job_id: sent.append((task, job_id)))
+    services = wire(core, client, heavy=cast(HeavyClient, heavy), tasks=_SentTasks(sent))
     # Requests start no threads: tests say when something was heard.
     services.listeners = ()
+    with _described_once():
+        app = build_frame(services, CollectorRegistry())
     return WebWorker(
-        app=build_frame(services, CollectorRegistry()),
+        app=app,
         services=services,
         inference=inference,
         folder=folder,
         directory=core.directory,
+        heavy=heavy,
+        heavy_workers=cast(FakeHeavyWorkers, core.heavy_workers),
         sent=sent,
     )
+
+
+@contextmanager
+def _described_once() -> Iterator[None]:
+    """Describe the API for the first app of a process, and give that to the others: it takes most of their building."""
+    if not _DESCRIPTION:
+        with mock.patch.object(APISpec, "to_dict", autospec=True, side_effect=_describe):
+            yield
+        return
+
+    registering = mock.patch.object(GalleyBlueprint, "register_views_in_doc", autospec=True)
+    with registering, mock.patch.object(APISpec, "to_dict", autospec=True, return_value=_DESCRIPTION):
+        yield
+
+
+def _describe(spec: APISpec) -> dict[str, Any]:
+    _DESCRIPTION.update(_TO_DICT(spec))
+    return _DESCRIPTION
+
+
+@dataclass(frozen=True)
+class _SentTasks:
+    """Keeps tasks instead of sending them."""
+
+    sent: list[tuple[TaskName, str]]
+
+    def send(self, task: TaskName, *args: str) -> None:
+        self.sent.append((task, *args))
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +146,13 @@ def _make_core(settings: Settings, folder: Path) -> _FakeCore:
     database, store, directory = Database(settings.database_url), make_store(folder), FakeDirectory()
     releases = ReleaseService(database, store)
     router = Router(releases.catalog)
-    catalog = ModelCatalog(router, lambda: directory.snapshot, releases.manifest)
+    heavy_workers = FakeHeavyWorkers()
+    catalog = ModelCatalog(router, lambda: directory.snapshot, releases.manifest, heavy_slots=heavy_workers.slots)
     return _FakeCore(
         settings=settings,
         database=database,
         redis=make_redis(settings),
+        state_redis=make_state_redis(settings),
         store=store,
         notify=no_notice,
         directory=directory,
@@ -111,4 +160,5 @@ def _make_core(settings: Settings, folder: Path) -> _FakeCore:
         router=router,
         catalog=catalog,
         estimate=LoadEstimate(directory, catalog.measured_load_s),
+        heavy_workers=cast(HeavyWorkers, heavy_workers),
     )

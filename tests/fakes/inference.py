@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from app.errors import DeadlineExceeded, GalleyError
 from app.inference.client import CallOptions, InferAnswer
 from app.inference.directory import RunnerRecord
-from app.inference.messages import Form, Lane, RowFailure, RunnerState
+from app.inference.messages import Form, Lane, RowFailure, RunnerState, SequenceCall, Traced
 from app.scenarios.images import ImageAnswer, LabelScore, encode_answer
 from model_store.model_ref import ModelRef
 
@@ -24,8 +24,12 @@ class FakeCall:
     deadline: float
     parameters: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
+    traceparent: str = ""
+    client_id: str = ""
     form: Form = Form.SCENARIO
     lane: Lane = Lane.INTERACTIVE
+    sequences: Sequence[SequenceCall] = ()
+    traced: Sequence[Traced] = ()
 
 
 def label_by_size(row: bytes, top_k: int) -> bytes:
@@ -69,6 +73,31 @@ class FakeInferenceClient:
             return RowFailure(row=number, code="unsupported_image", detail="The bytes are not an image.")
 
         return self.answer(row, top_k)
+
+
+@dataclass
+class FakeHeavyClient(FakeInferenceClient):
+    """Answers as the other does; remembers the digests of the versions that were asked."""
+
+    digests: list[str] = field(default_factory=list)
+
+    def infer(
+        self, ref: ModelRef, rows: Sequence[bytes], *, digest: str, deadline: float, **options: Unpack[CallOptions]
+    ) -> InferAnswer:
+        """Answer at once."""
+        self.digests.append(digest)
+        return super().infer(ref, rows, deadline=deadline, **options)
+
+
+@dataclass
+class FakeHeavyWorkers:
+    """Celery workers that serve heavy models: as many slots as the test says."""
+
+    count: int = 1
+
+    def slots(self) -> int:
+        """Return how many."""
+        return self.count
 
 
 def make_record(ref: ModelRef, **changes: Any) -> RunnerRecord:

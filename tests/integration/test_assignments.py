@@ -10,17 +10,11 @@ import pytest
 from app.services.assignments import AssignmentLog
 from app.services.experiment_store import VariantCounts
 from tests.factories.assignments import make_assignment
-from tests.factories.redis_server import RedisServer, running_redis
+from tests.factories.redis_server import RedisServer
 from tests.factories.waiting import wait_until
 from tests.factories.web import WebWorker, make_worker
 
 TIMEOUT_S = 0.2
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def spec(data: Path) -> Iterator[RunnerSpec]:
         threads=2,
         max_image_pixels=10_000_000,
         drain_s=10.0,
+        state_redis_url=f"unix://{folder}/no-redis.sock",
+        redis_timeout_s=1.0,
     )
     shutil.rmtree(folder)
 

@@ -13,7 +13,7 @@ from app.errors import DatabaseUnavailable
 from app.inference.directory import WANTED_CHANNEL, WANTED_KEY
 from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
-from tests.factories.redis_server import RedisServer, running_redis
+from tests.factories.redis_server import RedisServer
 from tests.factories.settings import make_settings
 from tests.factories.versions import accept, make_draft, make_manifest
 from tests.factories.waiting import wait_until
@@ -21,12 +21,6 @@ from workers.bootstrap import WorkerParts, assemble
 from workers.controller.desired import DesiredVersions
 
 WANTED_S = 60.0
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @pytest.fixture

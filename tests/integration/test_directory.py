@@ -21,17 +21,11 @@ from app.inference.directory_reader import DirectoryReader
 from app.inference.messages import RunnerState
 from app.infra.redis import make_redis
 from model_store.model_ref import ModelRef
-from tests.factories.redis_server import RedisServer, running_redis
+from tests.factories.redis_server import RedisServer
 from tests.factories.settings import make_settings
 from tests.factories.waiting import wait_until
 
 REF = ModelRef("digits", 1)
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def page(address: str) -> Iterator[Page]:
 
 
 def test_page_shows_all_routes(page: Page, tmp_path: Path) -> None:
-    text = page.text(".swagger-ui")
+    text = page.text("#swagger-ui")
 
     assert "Galley" in text
     assert "/api/v1/images/classifications" in text.replace("\u200b", "")

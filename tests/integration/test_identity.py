@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import redis
@@ -17,7 +18,7 @@ from app.services.clients import ClientDraft, ClientService
 from app.services.tokens import TokenService
 from app.settings import Settings
 from tests.factories.postgres_server import PostgresServer, running_postgres
-from tests.factories.redis_server import RedisServer, running_redis
+from tests.factories.redis_server import RedisServer
 from tests.factories.settings import make_settings
 from tests.factories.tokens import make_codec
 from tests.factories.waiting import wait_until
@@ -44,7 +45,7 @@ class Worker:
 
     def hears(self) -> bool:
         """Say whether other workers' revocations arrive."""
-        return self.tokens._feed.covers(time.monotonic())
+        return self.tokens.revocations.covers(time.monotonic())
 
     def close(self) -> None:
         """Stop everything."""
@@ -56,15 +57,9 @@ class Worker:
 def make_worker(settings: Settings) -> Worker:
     database, client = Database(settings.database_url), make_redis(settings)
     tokens = TokenService(settings, database, make_codec(settings), redis_client=client)
-    worker = Worker(database, client, tokens, ClientService(settings, database, client))
+    worker = Worker(database, client, tokens, ClientService(settings, database, tokens.revocations))
     worker.tokens.start()
     return worker
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @pytest.fixture
@@ -142,6 +137,22 @@ def test_what_was_missed_while_redis_was_away_is_looked_up(workers: list[Worker]
     wait_until(there.hears)
 
     wait_until(lambda: there.refuses(token), timeout_s=REFUSED_WITHIN_S)
+
+
+@pytest.mark.parametrize("error", [redis.ConnectionError("lost"), redis.ResponseError("NOPERM no publishing for you")])
+def test_an_announcement_that_failed_is_made_a_moment_later(workers: list[Worker], error: redis.RedisError) -> None:
+    """The others hear all the while: they would trust what they remember."""
+    here, there = workers
+    token, other = issue(here), issue(here, "search")
+    for held in (token, other):
+        there.tokens.verify(held)
+    with mock.patch.object(here.redis, "publish", autospec=True, side_effect=error) as publish:
+        here.tokens.revoke(token)
+        here.clients.delete("search", by="test")
+        wait_until(lambda: publish.call_count > 3)
+        assert not there.refuses(token)
+
+    wait_until(lambda: there.refuses(token) and there.refuses(other), timeout_s=REFUSED_WITHIN_S)
 
 
 def test_a_worker_that_hears_asks_sql_once_per_memory(workers: list[Worker]) -> None:

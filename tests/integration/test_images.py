@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app.inference.client import InferenceClient
-from app.inference.messages import RunnerState
-from model_store.model_ref import ModelRef
 from tests.factories.pictures import colour_scores, plain_picture
-from tests.factories.runners import make_spec, running
+from tests.factories.runners import make_spec
 from tests.factories.uploads import upload
-from tests.factories.web import WebWorker, make_worker
-from tests.fakes.directory import FakeDirectory
-from tests.fakes.inference import make_record
+from tests.factories.web import WebWorker
+from tests.factories.web_runner import web_before
 
 PATH = "/api/v1/images/classifications?model=colours"
 # Pillow warns of broken metadata, which must not fail a picture; only here are warnings errors.
@@ -37,20 +33,8 @@ def web() -> Iterator[WebWorker]:
     """A web worker in front of a runner of `colours`."""
     with tempfile.TemporaryDirectory(prefix="galley-") as name:
         folder = Path(name)
-        with running(make_spec(folder, folder, max_image_pixels=50_000_000)) as (runner, caller):
-            caller.wait_for(RunnerState.READY)
-            record = make_record(ModelRef("colours", 1), address=runner.spec.address)
-            worker = make_worker(folder, client=InferenceClient(FakeDirectory(record)), limit_inference="100000/second")
-            worker.services.releases.adopt_store()
+        with web_before(make_spec(folder, folder, max_image_pixels=50_000_000), folder) as worker:
             yield worker
-            worker.services.close()
-
-
-@pytest.fixture
-def caller(web: WebWorker) -> FlaskClient:
-    client = web.app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = web.bearer()["Authorization"]
-    return client
 
 
 def test_picture_gets_its_labels(caller: FlaskClient) -> None:

@@ -20,6 +20,8 @@ from tests.factories.waiting import wait_until
 from workers.controller.budget import MIB
 from workers.controller.memory import pss_bytes
 
+pytestmark = [pytest.mark.long, pytest.mark.alone]
+
 Publish = Callable[..., list[ModelRef]]
 
 # Three tiny runners together hold about 220 MiB, four 250 MiB: most of it is torch, shared with the forkserver.
@@ -122,7 +124,6 @@ def test_version_larger_than_the_budget_fails_alone(
     assert stage.wait_ready(small).pid == before.pid
 
 
-@pytest.mark.long
 def test_twelve_models_take_turns_in_the_room_of_three(
     stage: ControllerStage, client: InferenceClient, publish: Publish
 ) -> None:

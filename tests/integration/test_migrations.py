@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from app.db import migrate
 from app.db.schema import METADATA
@@ -42,11 +43,16 @@ def schema_of(engine: Engine) -> dict[str, Any]:
             "primary": looked.get_pk_constraint(table),
             "foreign": looked.get_foreign_keys(table),
             "unique": looked.get_unique_constraints(table),
-            "indexes": looked.get_indexes(table),
+            "indexes": [_index(one) for one in looked.get_indexes(table)],
         }
         for table in looked.get_table_names()
         if table != "alembic_version"
     }
+
+
+def _index(facts: ReflectedIndex) -> tuple[Any, ...]:
+    conditions = {name: str(value) for name, value in facts.get("dialect_options", {}).items()}
+    return facts["name"], facts["column_names"], facts["unique"], conditions
 
 
 def test_the_newest_revision_has_the_tables_of_the_code(url: str, engine: Engine) -> None:
@@ -81,6 +87,20 @@ def test_all_the_way_down_and_up_again(url: str, engine: Engine) -> None:
 
     migrate.upgrade(url)
     assert schema_of(engine) == first
+
+
+def test_jobs_over_rows_go_with_what_knew_them(url: str, engine: Engine) -> None:
+    migrate.upgrade(url, "0006")
+    columns = "id, kind, state, client_id, model_name, parameters, done, failed, stage, request_id, attempt, created_at"
+    with engine.begin() as connection:
+        for kind, queue in (("verification", ""), ("tensor", "batch")):
+            values = f"'{kind}', '{kind}', 'queued', 'ann', 'churn', '{{}}', 0, 0, '', 'r', 0, '2026-01-31 12:00:00'"
+            connection.execute(text(f"INSERT INTO jobs ({columns}, queue) VALUES ({values}, '{queue}')"))
+
+    migrate.downgrade(url, "-1")
+
+    with engine.connect() as connection:
+        assert connection.scalars(text("SELECT id FROM jobs")).all() == ["verification"]
 
 
 def test_readiness_sees_the_revision(url: str) -> None:

@@ -12,14 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.inference.client import InferenceClient
-from app.inference.messages import RunnerState
 from app.scenarios.tensor_frames import LARGE_JSON_BYTES
-from model_store.model_ref import ModelRef
-from tests.factories.runners import make_spec, running
-from tests.factories.web import WebWorker, make_worker
-from tests.fakes.directory import FakeDirectory
-from tests.fakes.inference import make_record
+from tests.factories.runners import make_spec
+from tests.factories.web import WebWorker
+from tests.factories.web_runner import web_before
 
 PATH = "/v2/models/colours/infer"
 LENGTH = "Inference-Header-Content-Length"
@@ -36,20 +32,8 @@ def web() -> Iterator[WebWorker]:
     """A web worker in front of a runner of `colours`, an image classifier that is called by its raw signature."""
     with tempfile.TemporaryDirectory(prefix="galley-") as name:
         folder = Path(name)
-        with running(make_spec(folder, folder)) as (runner, caller):
-            caller.wait_for(RunnerState.READY)
-            record = make_record(ModelRef("colours", 1), address=runner.spec.address)
-            worker = make_worker(folder, client=InferenceClient(FakeDirectory(record)), limit_inference="100000/second")
-            worker.services.releases.adopt_store()
+        with web_before(make_spec(folder, folder), folder) as worker:
             yield worker
-            worker.services.close()
-
-
-@pytest.fixture
-def caller(web: WebWorker) -> FlaskClient:
-    client = web.app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = web.bearer()["Authorization"]
-    return client
 
 
 def request_of(*rows: list[float], **members: Any) -> dict[str, Any]:

@@ -23,11 +23,13 @@ from model_store.model_ref import ModelRef
 from tests.factories.celery_worker import CeleryWorker, running_worker
 from tests.factories.database import make_database
 from tests.factories.models import ColourModel, colour_manifest, colour_samples, save_scripted
+from tests.factories.ranking import make_world, ranking_draft
 from tests.factories.redis_server import RedisServer, running_redis
 from tests.factories.uploads import form_body
 from tests.factories.waiting import wait_until
 
 VERIFIED_WITHIN_S = 120.0
+PATH_OF_RANKINGS = "/api/v1/models/rankings/versions"
 
 
 class Publisher:
@@ -96,6 +98,28 @@ def publisher(worker: CeleryWorker, folder: Path) -> Iterator[Publisher]:
     yield Publisher(app.test_client(), services, folder)
     services.clients.delete("publisher", by="test")
     services.close()
+
+
+@pytest.mark.long
+def test_a_ranking_model_is_published_with_its_assets(publisher: Publisher, tmp_path: Path) -> None:
+    draft = ranking_draft(make_world(), tmp_path)
+    parts = [
+        ("artifact", ("model.pt", draft.artifact.read_bytes())),
+        ("manifest", (None, encode_manifest(draft.manifest))),
+        *(("assets", (name, path.read_bytes())) for name, path in draft.assets.items()),
+    ]
+    whole, half = (
+        publisher.client.post(PATH_OF_RANKINGS, headers=publisher.headers, **form_body(sent))
+        for sent in (parts, parts[:-1])
+    )
+
+    done, failed = (
+        publisher.wait_for(publisher.get(answer.headers["Location"]), "succeeded", "failed") for answer in (whole, half)
+    )
+
+    assert (done["state"], done.get("error")) == ("succeeded", None)
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "invalid_manifest")
+    assert "'titles.json', which the version does not have" in failed["error"]["detail"]
 
 
 def test_version_is_published_over_http(publisher: Publisher) -> None:

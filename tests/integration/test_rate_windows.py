@@ -43,9 +43,9 @@ def test_looking_counts_nothing_and_begins_nothing(windows: Windows) -> None:
 
 def test_later_hits_do_not_prolong_a_window(windows: Windows) -> None:
     first = windows.add("a", 1, 1)
-    wait_until(lambda: windows.add("a", 1, 1).reset_after_s < first.reset_after_s - 0.1, timeout_s=1)
+    wait_until(lambda: windows.add("a", 1, 1).reset_after_s < first.reset_after_s - 0.1)
 
-    wait_until(lambda: windows.add("a", 0, 1).count == 0, timeout_s=2)
+    wait_until(lambda: windows.add("a", 0, 1).count == 0)
     assert windows.add("a", 1, 1).count == 1
 
 
@@ -74,7 +74,8 @@ def test_a_frozen_redis_costs_one_timeout_not_each_request_one(tmp_path: Path) -
         server.thaw()
         client.close()
 
-    assert elapsed_s < 2.0
+    # One each would be twenty.
+    assert elapsed_s < 10.0
     assert counts[-1] == 100
 
 

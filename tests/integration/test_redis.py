@@ -10,15 +10,12 @@ import redis
 
 from app.errors import RedisUnavailable
 from app.infra.redis import Subscriber, make_redis, redis_errors
-from tests.factories.redis_server import RedisServer, running_redis
+from tests.factories.redis_server import RedisServer
 from tests.factories.settings import make_settings
 from tests.factories.waiting import wait_until
 
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
+# Many times the timeout, on a machine that has more to do; without one it were for ever.
+AT_ONCE_S = 3.0
 
 
 @pytest.fixture
@@ -51,7 +48,17 @@ def test_call_to_a_frozen_redis_ends_within_its_timeout(server: RedisServer, cli
     with pytest.raises(RedisUnavailable), redis_errors():
         client.ping()
 
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < AT_ONCE_S
+
+
+def test_as_many_ask_at_once_as_a_worker_serves(client: redis.Redis) -> None:
+    pool = client.connection_pool
+    held = [pool.get_connection() for _ in range(300)]
+    with redis_errors():
+        assert client.ping()
+
+    for connection in held:
+        pool.release(connection)
 
 
 def test_redis_that_cannot_save_counts_as_away(client: redis.Redis) -> None:
@@ -130,4 +137,4 @@ def test_stop_ends_the_thread_while_redis_is_away(server: RedisServer, subscribe
     started = time.monotonic()
     subscriber.stop()
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < AT_ONCE_S

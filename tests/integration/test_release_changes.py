@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.migrate import upgrade
 from app.db.repositories.audit import AuditFilter
+from app.db.repositories.jobs import JobFacts
 from app.db.session import Database
-from app.errors import AliasMoved, VersionInUse, VersionNotFound
+from app.errors import AliasMoved, VersionExists, VersionInUse, VersionNotFound
 from app.services.aliases import AliasMove, AliasService
 from app.services.audit import AuditLog
+from app.services.jobs import VERIFICATION, JobDraft, JobService
 from app.services.releases import ReleaseService
 from app.services.retention import RetentionService
 from app.services.route_draft import RouteDraft, Variant
@@ -54,6 +57,20 @@ def at_once(change: Callable[[int], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_a_number_is_given_to_one_of_many_publishers(database: Database) -> None:
+    jobs = JobService(database, lambda _task, _job_id: None)
+    accepted: list[JobFacts] = []
+
+    def publish(_number: int) -> None:
+        with suppress(VersionExists):
+            draft = JobDraft(kind=VERIFICATION, client_id="bot", model_name="tiny", version=9)
+            accepted.append(jobs.create(draft))
+
+    at_once(publish)
+
+    assert len(accepted) == 1
 
 
 @pytest.mark.parametrize("alias", ["default", "next"])

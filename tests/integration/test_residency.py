@@ -150,6 +150,7 @@ def test_killed_instance_costs_only_what_it_held(
     wait_until(lambda: len(stage.directory.runners(ref)) == 1, timeout_s=PATIENCE_S)
 
 
+@pytest.mark.long
 def test_alias_moves_and_comes_back_without_a_failed_request(stage: ControllerStage, ref: ModelRef, name: str) -> None:
     newer = stage.publish(name=name)
     with calling(ref, stage.environment, count=CALLERS, alias="default") as callers:
@@ -168,7 +169,7 @@ def test_alias_moves_and_comes_back_without_a_failed_request(stage: ControllerSt
     assert rolled_back.pid == first.pid
 
 
-@pytest.mark.parametrize("fault", ["wrong-width", "damaged"])
+@pytest.mark.parametrize("fault", [pytest.param("wrong-width", marks=pytest.mark.long), "damaged"])
 def test_version_that_cannot_load_costs_no_request(
     stage: ControllerStage, residency: ResidencyService, fault: str
 ) -> None:
@@ -190,6 +191,7 @@ def test_version_that_cannot_load_costs_no_request(
     assert stage.directory.ready(ref)
 
 
+@pytest.mark.long
 def test_successor_of_a_killed_controller_keeps_instances_and_unload_wishes(
     stage: ControllerStage, residency: ResidencyService, ref: ModelRef, name: str
 ) -> None:

@@ -3,30 +3,29 @@
 import os
 import re
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from app.services.clients import ClientService
-from app.services.tokens import TokenService
 from app.settings import Settings
-from tests.factories.controllers import ROOT
-from tests.factories.database import make_database
-from tests.factories.settings import TEST_SECRET, make_settings
+from tests.factories.database import migrate
+from tests.factories.gunicorns import is_alive, issue_token, running_gunicorn
+from tests.factories.models import publish_model
+from tests.factories.settings import make_settings
 from tests.factories.stack import free_port
-from tests.factories.tokens import make_codec
+from tests.factories.tensor_models import doubles_manifest
 from tests.factories.uploads import MANIFEST
 from tests.factories.waiting import wait_until
+from workers.bootstrap import assemble
 
 MIB = 2**20
+JOB_FIELDS = ((b"kind", b"tensor"), (b"model", b"grinds"), (b"version", b"1"))
 ARTIFACT_BYTES = 200 * MIB
 PATH = "/api/v1/models/large/versions"
 HEAD = b'--part\r\nContent-Disposition: form-data; name="manifest"\r\n\r\n%s\r\n' % MANIFEST
@@ -60,42 +59,20 @@ class Web:
         return int(found[1]) * 1024
 
 
-def is_alive(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/live", timeout=10).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def issue_token(settings: Settings) -> str:
-    database = make_database(settings.var_dir)
-    issued = ClientService(settings, database).create_admin(by="test")
-    tokens = TokenService(settings, database, make_codec(settings))
-    token = tokens.issue(issued.client.client_id, issued.secret).access_token
-    database.close()
-    return token
-
-
-@contextmanager
-def running_gunicorn(settings: Settings, port: int) -> Iterator[psutil.Process]:
-    metrics = settings.metrics_dir / "web"
-    metrics.mkdir(parents=True)
-    wanted = {"VAR_DIR": str(settings.var_dir), "JWT_SECRET": TEST_SECRET, "HOST": "127.0.0.1", "PORT": str(port)}
-    environment = os.environ | wanted | {"WEB_WORKERS": "1", "DRAIN_S": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "wsgi:app"]
-    with (settings.var_dir / "web.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(60)
+def publish(settings: Settings) -> None:
+    """Publish a model that jobs may ask, though nothing runs them here."""
+    migrate(settings.database_url)
+    parts = assemble(settings)
+    publish_model(parts.store, settings.var_dir, name="grinds", manifest=doubles_manifest(), samples=None)
+    parts.releases.adopt_store()
+    parts.close()
 
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[Web]:
     with tempfile.TemporaryDirectory(prefix="galley-web-") as folder:
         settings, port = make_settings(Path(folder)), free_port()
+        publish(settings)
         token, url = issue_token(settings), f"http://127.0.0.1:{port}"
         with running_gunicorn(settings, port) as master:
             wait_until(lambda: is_alive(url), timeout_s=60)
@@ -121,6 +98,23 @@ def test_large_upload_is_never_held_in_memory(web: Web) -> None:
     artifact = web.quarantine / response.json()["id"] / "model.pt"
     assert artifact.stat().st_size == ARTIFACT_BYTES
     assert web.peak_bytes() - before < 32 * MIB
+
+
+@pytest.mark.long
+@pytest.mark.alone
+def test_large_input_of_a_job_is_never_held_in_memory(web: Web) -> None:
+    before = web.peak_bytes()
+    head = b'--part\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    fields = b"".join(head % (name, value) for name, value in JOB_FIELDS)
+    file = b'--part\r\nContent-Disposition: form-data; name="input"; filename="rows.ndjson"\r\n\r\n'
+    body = chain([fields, file], repeat(b'{"n": 12345}\n' * (MIB // 13), 1024), [b"\r\n--part--\r\n"])
+
+    response = httpx.post(f"{web.url}/api/v1/jobs", headers=web.headers, content=body, timeout=300)
+
+    assert response.status_code == 202, response.text
+    stored = web.settings.var_dir / "jobs" / response.json()["id"] / "input"
+    assert stored.stat().st_size == 1024 * (MIB // 13) * 13
+    assert web.peak_bytes() - before < 64 * MIB
 
 
 def test_upload_whose_sender_goes_away_leaves_nothing(web: Web) -> None:

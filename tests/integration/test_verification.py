@@ -52,17 +52,20 @@ def test_a_signature_is_found_out(tmp_path: Path) -> None:
     assert manifest.outputs == [TensorSpec(name="scores", datatype="FP32", shape=[-1, 3])]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", [LoopsForever(), LoopsInLoad()])
 def test_a_loop_ends_by_the_clock(tmp_path: Path, module: nn.Module) -> None:
     with pytest.raises(LimitExceeded, match=r"more than 0\.5 s \(VERIFICATION_WALL_S raises it\); it was ended while"):
         verify_isolated(stage_good(tmp_path, module), limits=replace(LIMITS, wall_s=0.5))
 
 
+@pytest.mark.long
 def test_a_loop_ends_by_the_processor_time_it_takes(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded, match=r"processor time \(VERIFICATION_CPU_S raises it\); .* while replaying"):
         verify_isolated(stage_good(tmp_path, LoopsForever()), limits=replace(LIMITS, cpu_s=1.0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", [EatsMemory(), AnswersTooMuch()])
 def test_memory_is_limited(tmp_path: Path, module: nn.Module) -> None:
     with pytest.raises(LimitExceeded, match=r"\(512 MiB; VERIFICATION_MEMORY raises it\), while replaying"):

@@ -1,9 +1,19 @@
 """`python -m workers.controller`: the controller as a process of its own."""
 
+import signal
+
+if __name__ == "__main__":
+    # First of all, since imports take seconds: SIGHUP ends a process that has no handler yet, so it waits for one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+    from app.infra.metric_room import take_room_for_metrics
+
+    # Before anything is imported that counts: its file is made then.
+    take_room_for_metrics()
+
 import fcntl
 import logging
 import os
-import signal
 import sys
 from types import FrameType
 from typing import TextIO
@@ -11,8 +21,10 @@ from typing import TextIO
 from setproctitle import setproctitle
 
 from app.infra.log_setup import setup_logging
-from app.infra.metrics import fold_dead_processes
-from app.settings import Settings, SettingsError, read_settings
+from app.infra.metric_folding import fold_dead_processes
+from app.infra.process_meter import ProcessMeter
+from app.setting_rules import SettingsError
+from app.settings import Settings, read_settings
 from workers.bootstrap import assemble
 from workers.controller.controller import Controller
 
@@ -20,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run the controller until SIGTERM or SIGINT; return its exit code."""
+    """Run the controller until SIGTERM, SIGINT or SIGHUP; return its exit code."""
     try:
         settings = read_settings()
     except SettingsError as err:
@@ -40,7 +52,7 @@ def main() -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Run a controller until a signal ends it."""
+    """Run a controller until a signal ends it: SIGHUP has its successor take over the runners and replace them."""
     parts = assemble(settings)
     # What a predecessor that was killed could not do.
     fold_dead_processes(settings.metrics_dir / "controller")
@@ -49,9 +61,17 @@ def serve(settings: Settings) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         controller.stop()
 
+    def hand_over(_signal: int, _frame: FrameType | None) -> None:
+        controller.hand_over()
+
+    signal.signal(signal.SIGHUP, hand_over)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    meter = ProcessMeter("controller")
+    meter.start()
     controller.run()
+    meter.stop()
     parts.close()
 
 

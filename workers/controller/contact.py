@@ -3,6 +3,7 @@
 import itertools
 import logging
 import time
+from math import inf
 
 import msgspec
 import zmq
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # A question that is not answered for so long is asked again.
 REPEAT_S = 2.0
+# An answer wakes the controller: without a pause it would ask and be answered thousands of times a second.
+PAUSE_S = 0.05
 
 _call_ids = itertools.count(1)
 
@@ -25,7 +28,7 @@ class RunnerContact:
         self.socket.linger = 0
         self.socket.reconnect_ivl = 20
         self.socket.connect(address)
-        self._asked_at: float | None = None
+        self._asked_at = -inf
         self._waiting_since: float | None = None
 
     @property
@@ -39,7 +42,7 @@ class RunnerContact:
     def ask(self) -> None:
         """Ask for the runner's status, unless it was just asked."""
         now = time.monotonic()
-        if self._asked_at is not None and now - self._asked_at < REPEAT_S:
+        if now - self._asked_at < (PAUSE_S if self._waiting_since is None else REPEAT_S):
             return
 
         try:
@@ -63,7 +66,7 @@ class RunnerContact:
 
             if isinstance(reply, RunnerStatus):
                 newest = reply
-                self._asked_at = self._waiting_since = None
+                self._waiting_since = None
 
     def close(self) -> None:
         """Close the socket."""

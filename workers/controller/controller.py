@@ -63,9 +63,10 @@ class Controller:
         self._notices = Notices(parts.redis, heartbeat_s=settings.heartbeat_s)
         self._metrics = ControllerMetrics(budget_bytes=settings.memory_budget)
         self._is_stopping = False
+        self._has_successor = False
 
     def run(self) -> None:
-        """Adopt what runs, then keep it in order until `stop`; then drain all runners and return."""
+        """Adopt what runs, keep it in order until `stop`, then drain all runners; or leave them, after `hand_over`."""
         forkserver.warm_up()
         self._bell.ring_on_signals()
         self._fleet.adopt()
@@ -74,12 +75,20 @@ class Controller:
             self._tick()
             self._act()
             self._wait()
-        self._shut_down()
+        if self._has_successor:
+            self._leave_runners()
+        else:
+            self._shut_down()
 
     def stop(self) -> None:
         """Make `run` end. May be called from a signal handler or another thread."""
         self._is_stopping = True
         self._bell.ring()
+
+    def hand_over(self) -> None:
+        """Make `run` end and leave all runners to the next controller, which replaces them; called like `stop`."""
+        self._has_successor = True
+        self.stop()
 
     def _tick(self) -> None:
         """Notice what has happened, and let everyone know."""
@@ -192,6 +201,15 @@ class Controller:
             self._wait()
         self._fleet.kill([runner.note.address for runner in self._fleet])
         self._publish(is_due=True)
+        self._close()
+
+    def _leave_runners(self) -> None:
+        self._desired.stop()
+        self._fleet.mark_outdated()
+        logger.info("leaving %d runners to the next controller", len(self._fleet))
+        self._close()
+
+    def _close(self) -> None:
         self._folders.close()
         self._fleet.close()
         self._bell.close()

@@ -10,8 +10,9 @@ import redis
 
 from app.errors import DatabaseUnavailable, InvalidName, RedisUnavailable
 from app.inference.directory import WANTED_CHANNEL, WANTED_KEY
+from app.infra.log_context import log_fields
 from app.infra.redis import Subscriber, redis_errors
-from app.services.catalog import CATALOG_CHANNEL
+from app.services.catalog import CATALOG_CHANNEL, cause_of
 from app.services.releases import ReleaseService
 from model_store.model_ref import ModelRef
 from workers.controller.wishes import Wishes, read_wishes
@@ -47,7 +48,7 @@ class DesiredVersions:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desired-versions", daemon=True)
-        channels = {CATALOG_CHANNEL: self._told, WANTED_CHANNEL: self._told}
+        channels = {CATALOG_CHANNEL: self._told_of_change, WANTED_CHANNEL: self._told}
         self._subscriber = Subscriber(client, channels, on_connect=self._wake.set)
 
     @property
@@ -66,6 +67,13 @@ class DesiredVersions:
         self._wake.set()
         self._subscriber.stop()
         self._thread.join()
+
+    def _told_of_change(self, notice: bytes) -> None:
+        cause = cause_of(notice)
+        if cause:
+            with log_fields(**cause):
+                logger.info("the catalog was changed")
+        self._wake.set()
 
     def _told(self, _message: bytes) -> None:
         self._wake.set()

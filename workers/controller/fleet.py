@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.inference.directory import RunnerRecord
 from app.inference.messages import RunnerState
-from app.infra.metrics import fold_dead_process, fold_dead_processes
+from app.infra.metric_folding import fold_dead_process, fold_dead_processes
 from app.services.catalog import DesiredVersion
 from app.settings import Settings
 from workers.controller.contact import RunnerContact
@@ -121,6 +121,14 @@ class Fleet:
         for runner in self:
             runner.end_if_due()
 
+    def mark_outdated(self) -> None:
+        """Have the next controller replace all these runners, one after the other."""
+        for runner in self:
+            try:
+                self._files.write(replace(runner.note, is_outdated=True))
+            except OSError as err:
+                logger.warning("the runner of %s stays as it is: %s", runner.note.desired.ref, err)
+
     def drain_all(self) -> None:
         """Tell all runners that are not told yet."""
         self.drain([runner.note.address for runner in self if not runner.is_draining])
@@ -209,6 +217,8 @@ class Fleet:
             threads=settings.runner_threads,
             max_image_pixels=settings.max_image_pixels,
             drain_s=settings.drain_s,
+            state_redis_url=settings.state_redis_url,
+            redis_timeout_s=settings.redis_timeout_s,
             log_level=settings.log_level,
             metrics_dir=self._metrics_dir,
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from app.inference.messages import RunnerState
 from app.services.catalog import DesiredVersion
 from workers.controller.budget import Tenant, allot
-from workers.controller.situation import SERVING, RunnerView, Situation
+from workers.controller.renewal import renewable, surplus
+from workers.controller.situation import BUSY_S, SERVING, RunnerView, Situation
 
 # Who loads for longer than this keeps no slot: two that loop for ever would keep all others from loading.
 SLOT_S = 15.0
@@ -30,11 +31,12 @@ class Plan:
 def plan(situation: Situation) -> Plan:
     """Compare what is desired with what runs.
 
-    What was unloaded or deleted goes at once. An undesired runner goes when it was idle for long enough, but not
-    while it stands in for a version that never was READY: one that fails to load never costs the one it should
-    replace.
+    What was unloaded or deleted goes at once. An undesired runner goes when it was idle for long enough, one of before
+    a deployment as soon as it is idle, but not while it stands in for a version that never was READY: one that fails
+    to load never costs the one it should replace.
     """
-    leaving = [runner for runner in situation.runners if _is_superfluous(runner, situation)] + _surplus(situation)
+    superfluous = [runner for runner in situation.runners if _is_superfluous(runner, situation)]
+    leaving = superfluous + surplus(situation)
     gone = {runner.address for runner in leaving}
     staying = [runner for runner in situation.runners if runner.state in SERVING and runner.address not in gone]
     tenants = [_tenant(runner, situation) for runner in staying]
@@ -43,9 +45,12 @@ def plan(situation: Situation) -> Plan:
         situation.limits.budget_bytes,
         residue_bytes=situation.residue_bytes(len(staying)),
     )
+    start, cleared = _startable(allotment.start, situation), list[str]()
+    if not (allotment.start or leaving or allotment.evict):
+        start, cleared = _renewal(situation)
     return Plan(
-        start=_startable(allotment.start, situation),
-        drain=[*(runner.address for runner in leaving), *allotment.evict],
+        start=start,
+        drain=[*(runner.address for runner in leaving), *allotment.evict, *cleared],
         kill=[runner.address for runner in situation.runners if _is_hung(runner, situation)],
         evicted=[tenant.version for tenant in tenants if tenant.address in allotment.evict],
         held_back=allotment.held_back,
@@ -58,19 +63,16 @@ def _is_superfluous(runner: RunnerView, situation: Situation) -> bool:
         return False
     if not situation.wishes.allows(runner.version.ref):
         return True
-    if runner.version in situation.wishes.versions or runner.idle_s < situation.limits.idle_s:
+    if runner.version in situation.wishes.versions or runner.idle_s < _patience_s(runner, situation):
         return False
 
     return not situation.stands_in(runner)
 
 
-def _surplus(situation: Situation) -> list[RunnerView]:
-    """Return the runners beyond a version's instances: those that load first, then those idle for longest."""
-    surplus: list[RunnerView] = []
-    for version in situation.wishes.versions:
-        serving = sorted(situation.serving(version), key=lambda one: (one.state is not RunnerState.READY, one.idle_s))
-        surplus += serving[version.instances :]
-    return surplus
+def _patience_s(runner: RunnerView, situation: Situation) -> float:
+    """Return how long an undesired runner may be idle: an outdated one is called for as another of today's."""
+    is_in_use = bool(runner.queued_rows) or not runner.is_outdated
+    return situation.limits.idle_s if is_in_use else min(BUSY_S, situation.limits.idle_s)
 
 
 def _tenant(runner: RunnerView, situation: Situation) -> Tenant:
@@ -115,6 +117,20 @@ def _startable(versions: Sequence[DesiredVersion], situation: Situation) -> list
             room_bytes -= need_bytes
             started.append(version)
     return started
+
+
+def _renewal(situation: Situation) -> tuple[list[DesiredVersion], list[str]]:
+    """Return what to start in place of an outdated runner, or which of them must make room for that first.
+
+    One at a time, and only while nothing else loads: the machine serves meanwhile.
+    """
+    if any(runner.state is not RunnerState.READY for runner in situation.runners):
+        return [], []
+
+    for version, outdated in renewable(situation):
+        start = _startable([version], situation)
+        return start, [] if start else [outdated.address]
+    return [], []
 
 
 def _has_slot(runner: RunnerView) -> bool:

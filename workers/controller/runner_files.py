@@ -29,6 +29,8 @@ class RunnerNote(Struct, frozen=True, kw_only=True):
     started_at: float
     pid: int = 0
     started_ticks: int = 0
+    is_outdated: bool = False
+    """Whether it runs code or settings of before a deployment, and is to be replaced once another is READY."""
 
     @property
     def desired(self) -> DesiredVersion:

@@ -41,6 +41,8 @@ class RunnerView:
     """Since it was told to drain."""
     loading_s: float = 0.0
     """Since it was born, while it is LOADING."""
+    is_outdated: bool = False
+    """Whether it is to be replaced by one of today's code and settings."""
 
     @property
     def is_settled(self) -> bool:

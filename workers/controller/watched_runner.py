@@ -135,6 +135,7 @@ class WatchedRunner:
             idle_s=0.0 if self.status is None else self.status.idle_s,
             loading_s=now - self._known_since if self.state is RunnerState.LOADING else 0.0,
             draining_s=0.0 if self._draining_at is None else now - self._draining_at,
+            is_outdated=self.note.is_outdated,
         )
 
     def record(self) -> RunnerRecord:

@@ -4,16 +4,17 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from app.errors import DeadlineExceeded, GalleyError, InvalidTensor, ModelFailed, SignatureMismatch
 from app.inference.messages import Form
+from app.infra.log_context import log_fields
 from workers.runner.calls import Row
 from workers.runner.loaded_model import LoadedModel
-from workers.runner.pipelines.base import Pipeline, PreparedRow
+from workers.runner.pipelines.base import Pipeline, PreparedRow, SequencePipeline
 from workers.runner.values import Value, joined, sliced
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Work:
     started_at: float
     prepared: PreparedRow | None = None
     answer: bytes | GalleyError | None = None
+    state: bytes | None = None
+    """What the row leaves of the sequence that it goes on with, if it names one."""
     input_s: float = 0.0
     infer_s: float = 0.0
     output_s: float = 0.0
@@ -65,6 +68,7 @@ class BatchRunner:
     def __init__(self, model: LoadedModel, pipelines: Mapping[Form, Pipeline]) -> None:
         self.pipelines = pipelines
         self.name = model.manifest.name
+        self.version = model.manifest.version
         self.task = model.manifest.task
         self._model = model
         # A signature that fixes the first dimension leaves nothing to join or to split.
@@ -88,21 +92,26 @@ class BatchRunner:
             executions += self._answer_group(group, limit)
         return executions
 
-    def _prepare(self, row: Row) -> Work:
+    def ready(self, work: Work, prepare: Callable[[], PreparedRow]) -> None:
+        """Prepare a row as `prepare` does it; a bad one has its answer after this."""
         started = time.perf_counter()
-        work = Work(row, time.monotonic())
         try:
-            work.prepared = self.pipelines[row.call.form].prepare(row.data, row.call.parameters)
+            work.prepared = prepare()
         except GalleyError as err:
             # Its traceback would hold the row's bytes, and this frame, which holds the error: a circle that nobody
             # breaks for long. 64 MB of it each time are soon all the memory there is.
             work.answer = without_frames(err)
         except Exception:
             # A last line of defence: what one row's bytes can set off must not end a runner that others use.
-            logger.exception("preparing a row of %s failed", self._model.manifest.name)
+            with log_fields(request_id=work.row.call.request_id):
+                logger.exception("preparing a row of %s failed", self._model.manifest.name)
             work.answer = ModelFailed("The row could not be prepared.")
+        work.input_s += time.perf_counter() - started
+
+    def _prepare(self, row: Row) -> Work:
+        work = Work(row, time.monotonic())
+        self.ready(work, lambda: self.pipelines[row.call.form].prepare(row.data, row.call.parameters))
         row.release()
-        work.input_s = time.perf_counter() - started
         return work
 
     def _group(self, work: Work, prepared: PreparedRow) -> object:
@@ -135,7 +144,8 @@ class BatchRunner:
                 )
             return ModelFailed(err.detail)
 
-        logger.error("answering a row of %s failed", self._model.manifest.name, exc_info=err)
+        with log_fields(request_id=work.row.call.request_id):
+            logger.error("answering a row of %s failed", self._model.manifest.name, exc_info=err)
         return ModelFailed("The row could not be answered.")
 
     @torch.inference_mode()
@@ -147,7 +157,11 @@ class BatchRunner:
         parts, sizes, times = self._forward(inputs, limit, max(work.row.call.deadline for work in group))
         outputs = [joined(values) for values in zip(*parts, strict=True)]
         run = time.perf_counter()
-        answers = self.pipelines[group[0].row.call.form].encode(rows, outputs)
+        pipeline = self.pipelines[group[0].row.call.form]
+        answers = pipeline.encode(rows, outputs)
+        if group[0].row.sequence is not None and isinstance(pipeline, SequencePipeline):
+            for work, state in zip(group, pipeline.states(rows, outputs), strict=True):
+                work.state = state
         ended = time.perf_counter()
         for work, answer in zip(group, answers, strict=True):
             work.answer = answer

@@ -3,34 +3,46 @@
 Everything here happens in the socket's thread; the crew gets rows and gives back work, and sees nothing else.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from app.errors import DeadlineExceeded, Draining, GalleyError, InputError, QueueFull, WrongTask
-from app.inference.messages import Form, InferRequest, Refusal, encode
+from app.errors import (
+    DeadlineExceeded,
+    Draining,
+    GalleyError,
+    InputError,
+    ModelFailed,
+    QueueFull,
+    ShareExceeded,
+    WrongTask,
+)
+from app.inference.messages import Form, InferRequest, Refusal, RunnerLoad, encode
 from workers.runner.batch import BatchRunner, Execution, Work
 from workers.runner.calls import Call, Row
 from workers.runner.crew import Crew
 from workers.runner.device import use_torch_threads
+from workers.runner.door import InHand, check_room
 from workers.runner.metrics import RunnerMetrics
 from workers.runner.pipelines.base import Pipeline
 from workers.runner.plan import ExecutionPlan
 from workers.runner.row_queue import RowQueue
+from workers.runner.sequence_turns import SequenceTurns
+from workers.runner.sequences import SequenceRunner
+
+logger = logging.getLogger(__name__)
 
 Send = Callable[[bytes, list[bytes]], None]
 # How fast the measured cost of a row follows the newest batch.
 _FOLLOW = 0.2
-_SOONEST_RETRY_S = 0.1
 # Batches of prepared rows to have at hand: one to compute while the crew prepares another. What is more waits in the
 # queue, which is bounded and knows lanes and deadlines; tensors are large.
 _BATCHES_AHEAD = 2
 # A block that keeps the socket's thread longer than this is run by the crew, also of a light model.
 _LONG_S = 0.1
-# Bytes of rows that wait or are being computed. Decoded, they take about as much again.
-MAX_HELD_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +58,13 @@ class Batcher:
     """Admits calls, forms batches, answers. Not thread-safe: the socket's thread owns it."""
 
     def __init__(
-        self, runner: BatchRunner, plan: ExecutionPlan, queue: RowQueue, metrics: RunnerMetrics, *,
+        self, runner: BatchRunner | SequenceRunner, plan: ExecutionPlan, queue: RowQueue, metrics: RunnerMetrics, *,
         send: Send, wake: Callable[[], None],
     ) -> None:  # fmt: skip
         self._runner = runner
         self._plan = plan
         self._queue = queue
+        self._turns = SequenceTurns()
         self._metrics = metrics
         self._send = send
         self._prepared: deque[Work] = deque()
@@ -69,6 +82,16 @@ class Batcher:
         return len(self._queue) + self._in_flight
 
     @property
+    def load(self) -> RunnerLoad:
+        """How busy the runner is."""
+        return RunnerLoad(
+            queued_rows=len(self._queue),
+            computing_rows=self._in_flight,
+            clients=self._queue.client_count,
+            row_cost_s=self.row_cost_s,
+        )
+
+    @property
     def has_work(self) -> bool:
         """Whether `pump` has work to do now, without waiting for the crew."""
         # One block of many rows may have kept others from being prepared, and leave nothing behind when it is done.
@@ -80,20 +103,20 @@ class Batcher:
             parameters = self._pipeline(request.form).read_parameters(request.parameters)
             call = Call(identity, request, data, parameters=parameters)
             if not data:
-                self._send(identity, call.reply())
+                self._send(identity, call.reply(self.load))
                 return
             try:
                 self._admit(call)
             except GalleyError:
                 call.let_go()
                 raise
-        except (InputError, QueueFull, DeadlineExceeded, WrongTask) as err:
+        except (InputError, QueueFull, ShareExceeded, DeadlineExceeded, WrongTask) as err:
             self.refuse(identity, request.call_id, err)
 
     def refuse(self, identity: bytes, call_id: int, err: GalleyError) -> None:
         """Answer a request with why it is not done."""
         self._metrics.refusal(err.code)
-        self._send(identity, refusal(call_id, err))
+        self._send(identity, refusal(call_id, err, self.load))
 
     def pump(self) -> None:
         """Do what can be done now: collect, hand out, compute, answer."""
@@ -114,6 +137,8 @@ class Batcher:
         self._crew.close()
         for finished in self._crew.collect():
             self._take_back(finished)
+        while self._turns.has_next:
+            self._take_back(self._job(self._turns.take_next(), is_alone=True))
         self._prepared.extend(self._long)
         while self._prepared:
             self._forward_here()
@@ -127,31 +152,9 @@ class Batcher:
         return pipeline
 
     def _admit(self, call: Call) -> None:
-        now = time.monotonic()
-        left_s = call.deadline - now
-        if left_s <= 0:
-            raise DeadlineExceeded(0.0)
-
         self._refuse_expired()
-        excess = len(self._queue) + len(call.rows) - self._queue.capacity
-        if excess > 0:
-            raise QueueFull("The model's queue is full.", retry_after_s=max(_SOONEST_RETRY_S, excess * self.row_cost_s))
-
-        held_bytes = self._queue.size_bytes + self._in_flight_bytes
-        # Alone, a call may be of any size that the web tier lets in.
-        if held_bytes and held_bytes + call.size_bytes > MAX_HELD_BYTES:
-            raise QueueFull(
-                "The model's queue holds too many bytes.",
-                retry_after_s=max(_SOONEST_RETRY_S, self.queued_rows * self.row_cost_s),
-            )
-
-        # Only what waits ahead speaks against a call: the measured cost may be wrong for this one.
-        late_s = (self._queue.ahead(call.lane) + self._in_flight) * self.row_cost_s - left_s
-        if late_s > 0:
-            raise QueueFull(
-                "The model's queue is too long to answer before the deadline.",
-                retry_after_s=max(_SOONEST_RETRY_S, late_s),
-            )
+        now = time.monotonic()
+        check_room(call, self._queue, InHand(self._in_flight, self._in_flight_bytes, self.row_cost_s), now)
         self._queue.put(call, now)
 
     def _refuse_expired(self) -> None:
@@ -159,13 +162,14 @@ class Batcher:
             self._drop(call, _expired(call))
 
     def _hand_out(self) -> None:
+        while self._crew.idle and self._turns.has_next:
+            self._crew.start(partial(self._job, self._turns.take_next(), is_alone=False))
         while self._crew.idle and len(self._queue) and self._wants_prepared:
             is_alone = len(self._queue) == 1 and not self._crew.is_busy
             rows = self._queue.take(self._plan.share(len(self._queue), self._crew.idle))
             self._in_flight += len(rows)
             self._in_flight_bytes += sum(row.size_bytes for row in rows)
-            if not self._plan.is_heavy:
-                rows = self._prepare_quick(rows)
+            rows = self._turns.begin(rows) if self._plan.is_heavy else self._prepare_quick(rows)
             if rows:
                 self._crew.start(partial(self._job, rows, is_alone=is_alone))
         while self._crew.idle and self._long:
@@ -180,7 +184,8 @@ class Batcher:
         quick: list[Row] = []
         slow: list[Row] = []
         for row in rows:
-            is_quick = self._pipeline(row.call.form).is_quick(row.data, row.call.parameters)
+            # Those of sequences are prepared when it is their turn, and overtake each other nowhere.
+            is_quick = row.sequence is not None or self._pipeline(row.call.form).is_quick(row.data, row.call.parameters)
             (quick if is_quick else slow).append(row)
         if quick:
             self._take_back(self._job(quick, is_alone=True))
@@ -191,18 +196,29 @@ class Batcher:
         use_torch_threads(self._plan.cores if self._plan.is_heavy and is_alone else 1)
         started = time.perf_counter()
         works = self._runner.prepare(rows)
-        executions = self._runner.forward(works, limit=self._plan.batch_limit) if self._plan.is_heavy else []
+        executions = self._forward(works) if self._plan.is_heavy else []
         took = time.perf_counter() - started
         return Finished(works, executions, took / len(rows) / (1 if is_alone else self._plan.threads))
 
     def _long_job(self, work: Work) -> Finished:
         """Run on a thread of the crew: a block of many rows, for a light model."""
         use_torch_threads(1)
-        return Finished([work], self._runner.forward([work], limit=self._plan.batch_limit), 0.0)
+        return Finished([work], self._forward([work]), 0.0)
+
+    def _forward(self, works: list[Work]) -> list[Execution]:
+        try:
+            return self._runner.forward(works, limit=self._plan.batch_limit)
+        except Exception:
+            # A last line of defence: a runner that ends here takes the calls of all its callers with it.
+            logger.exception("a batch of %s failed", self._runner.name)
+            for work in works:
+                work.answer = ModelFailed("The row could not be answered.")
+            return []
 
     def _take_back(self, finished: Finished) -> None:
         self._metrics.executed(finished.executions)
         if self._plan.is_heavy:
+            self._turns.end(work.row for work in finished.works)
             self._learn(finished.row_cost_s)
         elif not finished.executions:
             self._prepare_cost_s = finished.row_cost_s
@@ -223,7 +239,7 @@ class Batcher:
         use_torch_threads(1)
         works = self._next_batch()
         started = time.perf_counter()
-        executions = self._runner.forward(works, limit=self._plan.batch_limit)
+        executions = self._forward(works)
         self._metrics.executed(executions)
         self._learn(self._prepare_cost_s + (time.perf_counter() - started) / len(works))
         self._answer(works)
@@ -246,10 +262,11 @@ class Batcher:
         self._in_flight -= len(works)
         self._in_flight_bytes -= sum(work.row.size_bytes for work in works)
         self._metrics.answered(works, now)
+        load = self.load
         for work in works:
-            self._finish(work, now)
+            self._finish(work, now, load)
 
-    def _finish(self, work: Work, now: float) -> None:
+    def _finish(self, work: Work, now: float, load: RunnerLoad) -> None:
         assert work.answer is not None
         call = work.row.call
         if call.is_over:
@@ -257,7 +274,7 @@ class Batcher:
 
         call.took(queue_s=work.queue_s(now), compute_s=work.compute_s)
         if call.finish(work.row.index, work.answer):
-            self._send(call.identity, call.reply())
+            self._send(call.identity, call.reply(load))
             call.let_go()
 
     def _drop(self, call: Call, err: GalleyError) -> None:
@@ -267,10 +284,11 @@ class Batcher:
             call.let_go()
 
 
-def refusal(call_id: int, err: GalleyError) -> list[bytes]:
-    """Return the frames of a refusal."""
+def refusal(call_id: int, err: GalleyError, load: RunnerLoad | None = None) -> list[bytes]:
+    """Return the frames of a refusal, with how busy the runner is."""
     retry_after_s = getattr(err, "retry_after_s", 1.0)
-    return [encode(Refusal(call_id=call_id, code=err.code, detail=err.detail, retry_after_s=retry_after_s))]
+    header = Refusal(call_id=call_id, code=err.code, detail=err.detail, retry_after_s=retry_after_s, load=load)
+    return [encode(header)]
 
 
 def _expired(call: Call) -> DeadlineExceeded:

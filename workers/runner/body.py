@@ -17,7 +17,9 @@ from app.inference.messages import (
     decode_request,
     encode,
 )
+from app.infra.redis import open_redis
 from workers.runner.batcher import Batcher, refusal
+from workers.runner.call_log import CallLog
 from workers.runner.device import available_cores
 from workers.runner.loading import Loading
 from workers.runner.metrics import RunnerMetrics
@@ -26,6 +28,8 @@ from workers.runner.pipelines.image_decoding import silence_pillow
 from workers.runner.plan import make_plan
 from workers.runner.process import RunnerSpec
 from workers.runner.row_queue import RowQueue
+from workers.runner.sequence_store import SequenceStore
+from workers.runner.sequences import SequenceRunner
 from workers.runner.waker import Waker
 
 logger = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ class RunnerBody:
         self._used_at = time.monotonic()
         self._waker = Waker()
         self._metrics = RunnerMetrics(spec.ref)
+        self._call_log = CallLog(spec.ref)
         self._batcher: Batcher | None = None
         limits = Limits(max_image_pixels=spec.max_image_pixels)
         self._loading = Loading(spec.folder, digest=spec.digest, limits=limits, on_done=self._waker.wake)
@@ -138,7 +143,9 @@ class RunnerBody:
             logger.error("%s failed to load: %s", self._spec.ref, self._reason)
             return
 
-        runner, proof = self._loading.proven
+        batches, proof = self._loading.proven
+        redis_client = open_redis(self._spec.state_redis_url, timeout_s=self._spec.redis_timeout_s)
+        runner = SequenceRunner(batches, SequenceStore(redis_client))
         plan = make_plan(proof, threads=self._spec.threads, cores=available_cores())
         queue = RowQueue(self._spec.queue_rows)
         self._batcher = Batcher(runner, plan, queue, self._metrics, send=self._send, wake=self._waker.wake)
@@ -170,6 +177,7 @@ class RunnerBody:
 
     def _infer(self, identity: bytes, request: InferRequest, rows: Sequence[bytes]) -> None:
         self._used_at = time.monotonic()
+        self._call_log.begin(identity, request, len(rows))
         if self._state is RunnerState.READY and self._batcher is not None:
             self._batcher.submit(identity, request, rows)
             return
@@ -205,3 +213,4 @@ class RunnerBody:
 
     def _send(self, identity: bytes, frames: list[bytes]) -> None:
         self._socket.send_multipart([identity, *frames])
+        self._call_log.end(identity, frames[0])

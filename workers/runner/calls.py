@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import GalleyError
-from app.inference.messages import Form, InferReply, InferRequest, Lane, RowFailure, encode
+from app.inference.messages import Form, InferReply, InferRequest, Lane, RowFailure, RunnerLoad, SequenceCall, encode
 
 
 class Call:
@@ -13,11 +13,14 @@ class Call:
     def __init__(self, identity: bytes, request: InferRequest, data: Sequence[bytes], *, parameters: Any) -> None:
         self.identity = identity
         self.call_id = request.call_id
+        self.request_id = request.request_id
+        self.client_id = request.client_id
         self.deadline = request.deadline
         self.lane: Lane = request.lane
         self.form: Form = request.form
         self.parameters = parameters
-        self.rows = [Row(self, index, each) for index, each in enumerate(data)]
+        sequences: Sequence[SequenceCall | None] = request.sequences or [None] * len(data)
+        self.rows = [Row(self, index, *each) for index, each in enumerate(zip(data, sequences, strict=True))]
         self.is_over = False
         self._answers: list[bytes] = [b""] * len(self.rows)
         self._failures: list[RowFailure] = []
@@ -45,13 +48,14 @@ class Call:
         self._queue_s = max(self._queue_s, queue_s)
         self._compute_s = max(self._compute_s, compute_s)
 
-    def reply(self) -> list[bytes]:
-        """Return the frames of the answer."""
+    def reply(self, load: RunnerLoad | None) -> list[bytes]:
+        """Return the frames of the answer, with how busy the runner is if one answers."""
         header = InferReply(
             call_id=self.call_id,
             failures=sorted(self._failures, key=lambda failure: failure.row),
             queue_s=self._queue_s,
             compute_s=self._compute_s,
+            load=load,
         )
         return [encode(header), *self._answers]
 
@@ -64,12 +68,13 @@ class Call:
 class Row:
     """One row of a call: its place there and its bytes. Two rows are the same only if they are one object."""
 
-    __slots__ = ("call", "data", "index", "queued_at", "size_bytes")
+    __slots__ = ("call", "data", "index", "queued_at", "sequence", "size_bytes")
 
-    def __init__(self, call: Call, index: int, data: bytes) -> None:
+    def __init__(self, call: Call, index: int, data: bytes, sequence: SequenceCall | None = None) -> None:
         self.call = call
         self.index = index
         self.data = data
+        self.sequence = sequence
         self.size_bytes = len(data)
         self.queued_at = 0.0
 

@@ -9,6 +9,13 @@ import threading
 import torch
 
 _this_thread = threading.local()
+_A_FORK = """
+def same(x: Tensor) -> Tensor:
+    return x
+
+def forked(x: Tensor) -> Tensor:
+    return torch.jit.wait(torch.jit.fork(same, x))
+"""
 
 
 def available_cores() -> int:
@@ -28,3 +35,11 @@ def use_torch_threads(count: int) -> None:
     torch.get_num_threads()
     torch.set_num_threads(count)
     _this_thread.torch_threads = count
+
+
+def start_fork_pool() -> None:
+    """Start the threads that torch runs forked parts of models on.
+
+    The first fork of a process starts them otherwise; from whoever does, they inherit their scheduling for good.
+    """
+    torch.jit.CompilationUnit(_A_FORK).forked(torch.zeros(1))

@@ -55,6 +55,13 @@ class LoadedModel:
         self._module = module
         self._layout = layout
 
+    @property
+    def forks(self) -> bool:
+        """Whether it runs parts of itself side by side, on threads of torch's own."""
+        # A graph of its own must be held while its nodes are looked at.
+        graph = getattr(self._module, "inlined_graph", None)
+        return graph is not None and bool(graph.findAllNodes("prim::fork"))
+
     def forward(self, inputs: Sequence[Value]) -> list[Value]:
         """Run one batch: values with the batch first, in the manifest's order, and so come the outputs.
 

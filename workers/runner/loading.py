@@ -5,10 +5,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.errors import GalleyError
+from workers.runner.assets import Assets
 from workers.runner.batch import BatchRunner
+from workers.runner.device import start_fork_pool
+from workers.runner.loaded_model import LoadedModel
 from workers.runner.pipelines.base import Limits
 from workers.runner.pipelines.registry import make_pipelines
 from workers.runner.proof import Proof, load_and_prove
@@ -32,9 +36,12 @@ class Loading:
         self._on_done = on_done
         # A daemon: a runner that is told to end while it loads does not wait for it.
         self._thread = threading.Thread(target=self._run, name="galley-loading", daemon=True)
+        self._full_priority = ThreadPoolExecutor(1, thread_name_prefix="galley-full-priority")
 
     def start(self) -> None:
         """Begin."""
+        # Its thread is made by this call: a thread inherits the niceness of the one that makes it.
+        self._full_priority.submit(_nothing)
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> None:
@@ -42,18 +49,31 @@ class Loading:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        # On Linux niceness belongs to the thread, so serving is not slowed once this one is gone.
+        # On Linux niceness belongs to the thread: without privileges none gets it back, but this one ends.
         os.nice(NICENESS)
         started = time.monotonic()
         try:
-            model, proof = load_and_prove(self._folder, digest=self._digest, limits=self._limits)
-            self.proven = (BatchRunner(model, make_pipelines(model.manifest, self._limits)), proof)
+            model, proof = load_and_prove(
+                self._folder, digest=self._digest, limits=self._limits, on_opened=self._start_what_stays
+            )
+            assets = Assets.of(self._folder, model.manifest)
+            self.proven = (BatchRunner(model, make_pipelines(model.manifest, self._limits, assets)), proof)
         except GalleyError as err:
             self.reason = err.detail
         except Exception:
             # A last line of defence: the artifact is foreign, and the runner has to say that it failed.
             logger.exception("loading %s failed", self._folder)
             self.reason = "Loading failed with an unexpected error; the runner's log has it."
+        self._full_priority.shutdown()
         self.took_s = time.monotonic() - started
         self.is_done = True
         self._on_done()
+
+    def _start_what_stays(self, model: LoadedModel) -> None:
+        """Let no thread of this load's niceness stay to serve."""
+        if model.forks:
+            self._full_priority.submit(start_fork_pool).result()
+
+
+def _nothing() -> None:
+    """Have a pool make its thread."""

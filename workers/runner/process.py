@@ -8,6 +8,8 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,6 +17,8 @@ from types import FrameType
 from setproctitle import setproctitle
 
 from app.infra.log_setup import setup_logging
+from app.infra.metric_room import take_room_for_metrics
+from app.infra.process_meter import ProcessMeter
 from model_store.model_ref import ModelRef
 
 BODY_MODULE = "workers.runner.body"
@@ -39,6 +43,10 @@ class RunnerSpec:
     """Largest picture, by the size its header claims."""
     drain_s: float
     """Longest a drain may take."""
+    state_redis_url: str
+    """Where sequences are remembered; nobody connects before one is named."""
+    redis_timeout_s: float
+    """Longest that Redis may keep a batch waiting."""
     log_level: str = "info"
     metrics_dir: Path | None = None
     """Folder of the Prometheus files."""
@@ -56,9 +64,30 @@ def run_runner(spec: RunnerSpec) -> None:
     """
     setproctitle(process_title(spec.ref))
     setup_logging(spec.log_level)
-    if spec.metrics_dir is not None:
-        # The forkserver's is the controller's.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(spec.metrics_dir)
+    with _measured(spec.metrics_dir):
+        code = _run_body(spec)
+    sys.exit(code)
+
+
+@contextmanager
+def _measured(metrics_dir: Path | None) -> Iterator[None]:
+    """Note what this process takes from its beginning to its end, if it has a place for that."""
+    if metrics_dir is None:
+        yield
+        return
+
+    # The forkserver's is the controller's.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)
+    take_room_for_metrics()
+    meter = ProcessMeter("runner")
+    meter.start()
+    try:
+        yield
+    finally:
+        meter.stop()
+
+
+def _run_body(spec: RunnerSpec) -> int:
     body = importlib.import_module(BODY_MODULE).RunnerBody(spec)
 
     def drain(_signal: int, _frame: FrameType | None) -> None:
@@ -67,4 +96,5 @@ def run_runner(spec: RunnerSpec) -> None:
     signal.signal(signal.SIGTERM, drain)
     # Ctrl-C reaches the whole process group; who stops first is the controller's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(body.run())
+    code: int = body.run()
+    return code

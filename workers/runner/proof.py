@@ -15,10 +15,11 @@ import torch
 from app.errors import GalleyError, InputError, InvalidManifest, ModelFailed, SampleMismatch, SignatureMismatch
 from model_store.manifest import SAMPLES_FILE, Manifest, TensorSpec
 from model_store.signature import Sample, SampleTensor, decode_samples, to_array
+from workers.runner.assets import Assets
 from workers.runner.device import use_torch_threads
 from workers.runner.loaded_model import MODEL_ERRORS, TORCH_DTYPES, Layout, LoadedModel, check_tensor, last_line
 from workers.runner.loader import check_files, load_model, read_manifest
-from workers.runner.pipelines.base import Limits
+from workers.runner.pipelines.base import Limits, Pipeline
 from workers.runner.pipelines.registry import make_pipeline
 from workers.runner.values import Strings, Value, joined, kind, sliced, turned
 
@@ -65,28 +66,45 @@ class ProofStep:
 
 
 Follow = Callable[[ProofStep], None]
+OnOpened = Callable[[LoadedModel], None]
 
 
 def follow_not(_step: ProofStep) -> None:
     """Let a step pass by: a runner says only how its load ended."""
 
 
+def pass_by(_model: LoadedModel) -> None:
+    """Let a model that was opened be run as it is."""
+
+
 def load_and_prove(
-    folder: Path, *, digest: str = "", limits: Limits | None = None, budget_s: float = 5.0
+    folder: Path,
+    *,
+    digest: str = "",
+    limits: Limits | None = None,
+    budget_s: float = 5.0,
+    on_opened: OnOpened = pass_by,
 ) -> tuple[LoadedModel, Proof]:
     """Load the version in `folder` and prove it: hashes, signature, samples, preprocessing, batches 1, 2, 4 … max.
 
-    Sets the calling thread's torch threads to one. Growing batches stop when the budget would be passed.
+    Sets the calling thread's torch threads to one. Growing batches stop when the budget would be passed. `on_opened`
+    gets the model before it is run for the first time.
 
     :raises StoreError: the first thing that is wrong.
     """
     manifest = read_manifest(folder, digest=digest)
     check_files(folder, manifest)
-    return prove(folder, manifest, limits=limits or Limits(), budget_s=budget_s)
+    return prove(folder, manifest, limits=limits or Limits(), budget_s=budget_s, on_opened=on_opened)
 
 
 def prove(
-    folder: Path, manifest: Manifest, *, limits: Limits, budget_s: float, follow: Follow = follow_not
+    folder: Path,
+    manifest: Manifest,
+    *,
+    limits: Limits,
+    budget_s: float,
+    follow: Follow = follow_not,
+    on_opened: OnOpened = pass_by,
 ) -> tuple[LoadedModel, Proof]:
     """Load the artifact in `folder` and prove that it is what `manifest` says; `follow` hears of each step first.
 
@@ -95,11 +113,12 @@ def prove(
     use_torch_threads(1)
     follow(ProofStep("loading the artifact"))
     model = load_model(folder, manifest)
+    on_opened(model)
     follow(ProofStep("replaying the samples"))
     samples = _read_samples(folder)
     _check_samples(model, samples)
     follow(ProofStep("running a made-up row"))
-    inputs, prepare_s = _rehearse(manifest, limits, samples)
+    inputs, prepare_s = _rehearse(make_pipeline(manifest, limits, Assets.of(folder, manifest)), samples)
     model = _in_faster_layout(model, inputs, folder)
     seconds, is_batch_safe = _measure(model, inputs, budget_s=budget_s, follow=follow)
     return model, Proof(seconds=seconds, is_batch_safe=is_batch_safe, prepare_s=prepare_s)
@@ -162,9 +181,8 @@ def is_close(want: Value, got: Value) -> bool:
     return np.allclose(left, right, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * scale, equal_nan=True)
 
 
-def _rehearse(manifest: Manifest, limits: Limits, samples: list[Sample]) -> tuple[list[Value], float]:
+def _rehearse(pipeline: Pipeline, samples: list[Sample]) -> tuple[list[Value], float]:
     """Send a made-up row through the pipeline; return one row's inputs and the seconds it took."""
-    pipeline = make_pipeline(manifest, limits)
     rehearsal = pipeline.rehearsal(samples[0].inputs if samples else ())
     parameters = pipeline.read_parameters(rehearsal.parameters)
     try:
@@ -179,9 +197,10 @@ def _rehearse(manifest: Manifest, limits: Limits, samples: list[Sample]) -> tupl
         # Steps that are fine one by one, but not in this order or on this picture.
         raise InvalidManifest(f"The preprocessing does not run: {last_line(err)}") from err
 
-    for spec, value in zip(manifest.inputs, row.inputs, strict=True):
+    values = [joined([part]) for part in row.inputs]
+    for spec, value in zip(pipeline.manifest.inputs, values, strict=True):
         check_tensor(spec, value)
-    return list(row.inputs), took
+    return values, took
 
 
 def _in_faster_layout(model: LoadedModel, row: list[Value], folder: Path) -> LoadedModel:

@@ -9,6 +9,7 @@ from celery import Task, shared_task
 from prometheus_client import Counter, Histogram
 
 from app.errors import StoreUnreachable, UnavailableError
+from app.infra.log_context import begin_log_context
 from app.infra.task_names import TaskName
 from workers.bootstrap import WorkerParts
 
@@ -35,7 +36,8 @@ class GalleyTask(Task):  # type: ignore[misc]  # Celery has no types
         return parts
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task and measure it."""
+        """Run the task and measure it. What it tells of its request stands in its last line, too."""
+        begin_log_context()
         started = time.monotonic()
         try:
             return super().__call__(*args, **kwargs)

@@ -6,6 +6,7 @@ import structlog
 from prometheus_client import Gauge
 
 from app.errors import StoreError, StoreUnreachable, VersionNotFound
+from app.infra.metric_forgetting import forget_versions
 from app.infra.task_names import TaskName
 from app.services.clients import ClientService
 from app.services.outcomes import purge_old_outcomes
@@ -22,6 +23,11 @@ STALE_STAGING_S = 24 * 3600
 BROKEN_VERSIONS = Gauge(
     "galley_store_broken_versions",
     "Versions whose files did not match their manifest at the last check.",
+    multiprocess_mode="mostrecent",
+)
+STUCK_JOBS = Gauge(
+    "galley_job_files_stuck",
+    "Jobs whose files could not be removed at the last try, though their time is over.",
     multiprocess_mode="mostrecent",
 )
 
@@ -43,13 +49,15 @@ def sweep_staging(self: GalleyTask) -> int:
 def check_store(self: GalleyTask) -> list[str]:
     """Compare all files of all versions with their hashes; return the versions that do not match.
 
-    What is left of deleted versions goes before.
+    What is left of deleted versions goes before, what was counted of them afterwards.
     """
     for ref in self.parts.retention.finish():
         logger.info("removal_finished", model=ref.name, version=ref.version)
     store = self.parts.store
     broken = [ref for ref in store.refs() if not _is_intact(store, ref)]
     BROKEN_VERSIONS.set(len(broken))
+    deleted = {(ref.name, str(ref.version)) for ref in self.parts.retention.deleted()}
+    forget_versions(self.parts.settings.metrics_dir, deleted)
     return [str(ref) for ref in broken]
 
 
@@ -64,6 +72,14 @@ def purge_outcomes(self: GalleyTask) -> int:
 def resend_jobs(self: GalleyTask) -> list[str]:
     """Send the tasks of jobs again whose task or worker was lost; return those jobs."""
     return self.parts.jobs.resend_lost()
+
+
+@galley_task(TaskName.PURGE_JOBS)
+def purge_jobs(self: GalleyTask) -> dict[str, int]:
+    """Remove results that were kept for long enough, and files that nobody names; return how many."""
+    purged, swept = self.parts.job_retention.purge(), self.parts.job_retention.sweep()
+    STUCK_JOBS.set(purged.failed + swept.failed)
+    return {"purged": len(purged.removed), "swept": len(swept.removed), "failed": purged.failed + swept.failed}
 
 
 def _is_intact(store: ModelStore, ref: ModelRef) -> bool:

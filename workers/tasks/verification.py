@@ -6,7 +6,7 @@ from typing import Final
 
 from app.db.repositories.jobs import JobFacts
 from app.infra.broker import VISIBILITY_TIMEOUT_S
-from app.infra.log_context import log_fields
+from app.infra.log_context import follow_request
 from app.infra.task_names import TaskName
 from app.services.job_lease import HeldJob, holding
 from model_store.manifest import Manifest
@@ -32,11 +32,11 @@ def verify_version(self: GalleyTask, job_id: str) -> str:
     if job is None:
         return "another worker's, or ended"
 
-    with log_fields(request_id=job.request_id, job=job.id, attempt=job.attempt):
-        with holding(parts.jobs, job) as held:
-            ref = _publish(parts, held)
-            held.succeed(result={"version": ref.version}, version=ref.version)
-        return _tidy_up(parts, job)
+    follow_request(job.request_id, job.traceparent, job=job.id, attempt=job.attempt)
+    with holding(parts.jobs, job) as held:
+        ref = _publish(parts, held)
+        held.succeed(result={"version": ref.version}, version=ref.version)
+    return _tidy_up(parts, job)
 
 
 def _publish(parts: WorkerParts, held: HeldJob) -> ModelRef:
@@ -63,7 +63,7 @@ def _prove(parts: WorkerParts, held: HeldJob, folder: Path) -> Manifest:
 
 def _tidy_up(parts: WorkerParts, job: JobFacts) -> str:
     if job.id in parts.jobs.unfinished_ids():
-        return "another worker's"
+        return "another worker's, or waits"
 
     parts.publishing.forget(job.id)
     return "ended"

@@ -1,7 +1,6 @@
 """The demo model `digits`: handwritten digits, read from scans, photographs and screens."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from model_store.publisher import VersionDraft
 from model_store.signature import Sample, encode_samples, from_array
 from workers.runner.pipelines.image_decoding import decode_image, open_image
 from workers.runner.pipelines.transforms import build_transform
+from workers.training.computing import alone
 from workers.training.digits_data import Scans, load_scans, scan_fields
 from workers.training.digits_model import PICTURE_SIDE, DigitReader
 from workers.training.digits_photos import Glyphs, photograph
@@ -45,7 +45,7 @@ def train_digits(work_dir: Path, *, report: Report, seed: int = 0, schedule: Sch
 
     Takes under a minute of one core. The same seed gives the same network on the same machine.
     """
-    with _computing(seed):
+    with alone(seed):
         generator = Generator().manual_seed(seed)
         training, held_out = load_scans(seed)
         reader = train_reader(training, schedule or Schedule(), generator, report)
@@ -55,23 +55,6 @@ def train_digits(work_dir: Path, *, report: Report, seed: int = 0, schedule: Sch
     artifact = work_dir / "model.pt"
     torch.jit.script(reader).save(str(artifact))  # type: ignore[no-untyped-call]
     return VersionDraft(name="digits", version=None, manifest=_manifest(metrics), artifact=artifact, samples=samples)
-
-
-@contextmanager
-def _computing(seed: int) -> Iterator[None]:
-    """Let torch compute with one thread and its own random numbers, then give back what was.
-
-    A second thread saves a quarter of the time on an idle machine, and costs several times as much on one where
-    other processes start meanwhile: each of many small operations waits for the slower thread.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def evaluate(reader: DigitReader, held_out: Scans, generator: Generator) -> dict[str, float]:

@@ -40,7 +40,7 @@ def confine(order: Order) -> None:
     """Give up what a model does not need. The working directory becomes the folder of the artifact."""
     # Its parents may be closed to whom the process is then; the folder itself is reached from inside.
     os.chdir(order.folder)
-    _leave_network()
+    leave_network()
     _limit(order)
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     # Under Landlock a root process stays root: Python itself may lie where only root reads.
@@ -51,11 +51,13 @@ def confine(order: Order) -> None:
     end_with_parent(order.parent_pid, signal.SIGKILL)
 
 
-def _leave_network() -> None:
-    """Go where no network is: as root directly, else by way of a namespace of users, where that is allowed."""
+def leave_network() -> bool:
+    """Go where no network is: as root directly, else by way of a namespace of users; return whether that went."""
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
-    if _libc.unshare(flags) != 0:
+    has_left = bool(_libc.unshare(flags) == 0)
+    if not has_left:
         logger.info("the network stays: %s", os.strerror(ctypes.get_errno()))
+    return has_left
 
 
 def become_nobody() -> None:

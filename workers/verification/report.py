@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from app.errors import GalleyError, StoreError, UnloadableArtifact
+from app.errors import StoreError, UnloadableArtifact
 from model_store.manifest import MOST_TENSORS, Measured, TensorSpec
 
 LENGTH = struct.Struct("<I")
@@ -100,11 +100,7 @@ class ReportReader:
 
 def to_error(failed: Failed) -> StoreError:
     """Return the error that the other side raised; one of an unknown code is taken for an artifact that cannot load."""
-    kind = _STORE_ERRORS.get(failed.code, UnloadableArtifact)
-    error = kind.__new__(kind)
-    # Past the constructors, which would make a sentence of facts: the sentence is there already.
-    GalleyError.__init__(error, failed.detail)
-    return error
+    return _STORE_ERRORS.get(failed.code, UnloadableArtifact).said(failed.detail)
 
 
 def _read(data: bytes) -> Report:

@@ -20,6 +20,8 @@ class AliasFacts:
     alias: str
     version: int
     previous_version: int | None = None
+    cache_ttl_s: int | None = None
+    """How long answers are kept of callers who name it; None leaves it to the setting, 0 keeps none."""
     updated_at: datetime
     updated_by: str
 
@@ -77,6 +79,16 @@ class AliasRepository:
         self._session.flush()
         return before
 
+    def set_cache_ttl(self, name: str, alias: str, cache_ttl_s: int | None) -> int | None:
+        """Say how long answers are kept of callers who name an alias, and return what was said before.
+
+        :raises AliasNotFound: when it is not there.
+        """
+        row = self._existing(name, alias)
+        before, row.cache_ttl_s = row.cache_ttl_s, cache_ttl_s
+        self._session.flush()
+        return before
+
     def delete(self, name: str, alias: str) -> None:
         """Delete an alias.
 
@@ -118,6 +130,7 @@ def _facts(row: AliasRow) -> AliasFacts:
         alias=row.alias,
         version=row.version,
         previous_version=row.previous_version,
+        cache_ttl_s=row.cache_ttl_s,
         updated_at=row.updated_at,
         updated_by=row.updated_by,
     )

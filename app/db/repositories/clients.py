@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db.tables.clients import ClientRow, ClientSecretRow, RevokedTokenRow
-from app.errors import ClientExists, ClientNotFound
+from app.errors import ClientExists, ClientNotFound, RevokedToken
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -88,6 +88,16 @@ class ClientRepository:
     def count(self) -> int:
         """Count all clients."""
         return self._session.scalar(select(func.count()).select_from(ClientRow)) or 0
+
+    def lock(self, client_id: str, *, issued_at: float | None = None) -> None:
+        """Let other units of work that lock the same client wait until this one ends.
+
+        :raises RevokedToken: when the client that got a token `issued_at` is gone, also if another has its id now.
+        """
+        query = select(ClientRow.created_at).where(ClientRow.client_id == client_id).with_for_update()
+        standing = TokenStanding(client_since=self._session.scalar(query), is_revoked=False)
+        if issued_at is not None and standing.refuses(issued_at=issued_at):
+            raise RevokedToken
 
     def delete(self, client_id: str) -> None:
         """Delete a client and its secrets.

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.repositories.aliases import AliasRepository
+from app.db.repositories.jobs import JobRepository
 from app.db.repositories.routes import RouteRepository
 from app.db.repositories.upsert import claim_row, put_row
 from app.db.tables.models import ModelVersionRow
@@ -28,6 +29,10 @@ class VersionFacts:
     """Whether somebody wants it not to run."""
     instances: int = 1
     """How many runners it should have."""
+    is_cached: bool = True
+    """Whether its manifest lets its answers be kept."""
+    is_cached_per_client: bool = False
+    """Whether each client's answers are kept apart."""
     created_at: datetime
     created_by: str
 
@@ -58,6 +63,8 @@ class ModelRepository:
             "is_pinned": facts.is_pinned,
             "is_unloaded": facts.is_unloaded,
             "instances": facts.instances,
+            "is_cached": facts.is_cached,
+            "is_cached_per_client": facts.is_cached_per_client,
             "created_at": facts.created_at,
             "created_by": facts.created_by,
         }
@@ -85,7 +92,7 @@ class ModelRepository:
         self._session.execute(query.order_by(ModelVersionRow.version).with_for_update())
 
     def uses(self, ref: ModelRef) -> list[str]:
-        """Name what points at a version, in words: aliases, variants of the route, a pin. Lock the model before."""
+        """Name what needs a version, in words: aliases, the route, a pin, open jobs. Lock the model before."""
         aliases = [
             facts.alias for facts in AliasRepository(self._session).all(ref.name) if facts.version == ref.version
         ]
@@ -95,7 +102,7 @@ class ModelRepository:
             uses.append("the model's route names it")
         if self._row(ref).is_pinned:
             uses.append("it is pinned")
-        return uses
+        return uses + [f"the job {job_id} needs it" for job_id in JobRepository(self._session).open_over_rows(ref)]
 
     def set_pinned(self, ref: ModelRef, is_pinned: bool) -> None:
         """Pin a version, so that it stays loaded, or let it go.
@@ -146,6 +153,8 @@ def _version_facts(row: ModelVersionRow) -> VersionFacts:
         is_pinned=row.is_pinned,
         is_unloaded=row.is_unloaded,
         instances=row.instances,
+        is_cached=row.is_cached,
+        is_cached_per_client=row.is_cached_per_client,
         created_at=row.created_at,
         created_by=row.created_by,
     )

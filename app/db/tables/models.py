@@ -13,7 +13,8 @@ class ModelVersionRow(Base):
     """One immutable version that passed verification. `digest` is the SHA-256 of its manifest.
 
     A deleted version keeps its row: its number is never given again. `is_unloaded` is the wish that it does not
-    run, `instances` how many runners it should have.
+    run, `instances` how many runners it should have. `is_cached` and `is_cached_per_client` are what its manifest says
+    of keeping its answers.
     """
 
     __tablename__ = "model_versions"
@@ -27,6 +28,8 @@ class ModelVersionRow(Base):
     is_pinned: Mapped[bool]
     is_unloaded: Mapped[bool] = mapped_column(default=False)
     instances: Mapped[int] = mapped_column(default=1)
+    is_cached: Mapped[bool] = mapped_column(default=True)
+    is_cached_per_client: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(64))
     deleted_at: Mapped[datetime | None]
@@ -35,7 +38,8 @@ class ModelVersionRow(Base):
 class AliasRow(Base):
     """A movable name of a version; `default` answers callers who name none.
 
-    `previous_version` answers until the version it moved to is READY.
+    `previous_version` answers until the version it moved to is READY. Answers of callers who name the alias are kept
+    for `cache_ttl_s` seconds; null leaves it to the setting, 0 keeps none.
     """
 
     __tablename__ = "aliases"
@@ -51,6 +55,7 @@ class AliasRow(Base):
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
     version: Mapped[int]
     previous_version: Mapped[int | None]
+    cache_ttl_s: Mapped[int | None]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(64))
 

@@ -1,4 +1,4 @@
-"""One server for the whole suite, and what foreign clients saw of it."""
+"""One server for the whole suite, which ends with it, and what foreign clients saw of it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _nothing_left_behind() -> None:
     """Let connections and processes outlive a test: the server is the suite's, and ends with it."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[OipServer]:
     with running_oip_server() as server:
         spare = server.publish(sums_draft(server.folder, "spare"))
@@ -31,31 +31,38 @@ def server() -> Iterator[OipServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def http(server: OipServer) -> Iterator[httpx.Client]:
     """Calls the server as the admin."""
     with server.client() as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ask(http: httpx.Client) -> Asker:
     return Asker(http)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def ask_flask(server: OipServer) -> Iterator[Asker]:
+    """Asks the same runners through web workers without the fast path."""
+    with server.another_web(FAST_PATH="false") as web, web.client() as http:
+        yield Asker(http)
+
+
+@pytest.fixture(scope="package")
 def triton_sync(server: OipServer) -> dict[str, Any]:
     """What each call of tritonclient.http returned or raised."""
     return run_client(server, "triton_calls.py", "sync", server.url.removeprefix("http://"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def triton_aio(server: OipServer) -> dict[str, Any]:
     """What each call of tritonclient.http.aio returned or raised."""
     return run_client(server, "triton_calls.py", "aio", server.url.removeprefix("http://"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kserve(server: OipServer) -> dict[str, Any]:
     """What each call of KServe's InferenceRESTClient returned or raised."""
     return run_client(server, "kserve_calls.py", server.url)

@@ -10,7 +10,7 @@ import pytest
 from tests.contract.oip.conftest import CLIENTS, ROOT
 from tests.factories.oip_server import OipServer, running_oip_server
 
-RUN_S = 300
+RUN_S = 150
 LIMIT_S = 1200
 CHECK = "failures_are_well_formed"
 

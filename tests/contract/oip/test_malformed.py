@@ -19,6 +19,12 @@ RANGES |= {f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (
 DEEP = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,4],"data":%s%s}]}' % (b"[" * 101, b"]" * 101)
 
 
+@pytest.fixture(params=["fast path", "Flask"])
+def ask(request: pytest.FixtureRequest, ask: Asker, ask_flask: Asker) -> Asker:
+    """Asks in front of Flask, and behind it."""
+    return ask_flask if request.param == "Flask" else ask
+
+
 @pytest.mark.parametrize("length", ["-1", "1e2", "0x10", "ten", "", "99999999999999999999", "1,2", "+5", "٣"])
 def test_header_length_is_a_number(ask: Asker, length: str) -> None:
     answer = ask("sums", BINARY.data, {LENGTH: length.encode()})  # type: ignore[dict-item]

@@ -14,6 +14,12 @@ ROW = np.array([[1, 2, 3, 4]], np.float32)
 X = json_input(shape=[1, 4], data=[1, 2, 3, 4])
 
 
+@pytest.fixture(params=["fast path", "Flask"])
+def ask(request: pytest.FixtureRequest, ask: Asker, ask_flask: Asker) -> Asker:
+    """Asks in front of Flask, and behind it."""
+    return ask_flask if request.param == "Flask" else ask
+
+
 def tail(answer: httpx.Response) -> bytes:
     """Return what follows the JSON of an answer."""
     return answer.content[int(answer.headers[LENGTH]) :]

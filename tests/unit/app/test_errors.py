@@ -15,6 +15,7 @@ SENTENCES = [
     errors.UnsupportedImage("JPEG, PNG"),
     errors.ImageTooLarge(9000, 9000, 1_000_000),
     errors.TooManyImages(32),
+    errors.UnsupportedMediaType("text/plain", "JSON"),
     errors.MissingToken(),
     errors.InsufficientScope("infer"),
     errors.ModelNotFound("digits"),

@@ -8,7 +8,7 @@ from app.db.migrate import upgrade
 from app.factory import create_app, make_services
 from app.infra.redis import make_redis
 from app.services.catalog import CATALOG_CHANNEL
-from app.settings import SettingsError
+from app.setting_rules import SettingsError
 from app.web.extensions import services_of
 from tests.factories.redis_server import running_redis
 from tests.factories.settings import make_settings

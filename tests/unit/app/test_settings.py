@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import LONGEST_RUN_DIR, SettingsError, read_settings, secret_to_make, short_run_dir
+from app.scenarios.recommendations import MAX_USERS
+from app.setting_rules import MOST_ROWS_OF_A_REQUEST, SettingsError
+from app.settings import read_settings
 
-SECRET = "a-secret-of-more-than-thirty-two-bytes"
+SECRET = "5f1d0c9be2a34786a0f7c1d2e3b4a596"
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +22,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
         "JWT_SECRET_FILE",
         "CORS_ORIGINS",
         "REDIS_URL",
+        "STATE_REDIS_URL",
         "DATABASE_URL",
+        "DATABASE_URL_FILE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
@@ -36,6 +40,14 @@ def test_defaults_follow_var_dir(tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/galley.db"
     assert settings.store_url == str(tmp_path / "store")
     assert settings.redis_url == f"unix://{settings.run_dir}/redis.sock"
+
+
+def test_what_must_not_be_lost_lies_in_the_same_redis_unless_another_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REDIS_URL", "redis://cache:6379")
+    assert read_settings().state_redis_url == "redis://cache:6379"
+
+    environment.setenv("STATE_REDIS_URL", "redis://state:6379")
+    assert (read_settings().redis_url, read_settings().state_redis_url) == ("redis://cache:6379", "redis://state:6379")
 
 
 def test_values_are_typed(environment: pytest.MonkeyPatch) -> None:
@@ -68,6 +80,7 @@ def test_all_problems_are_named_at_once(environment: pytest.MonkeyPatch) -> None
         ("DATABASE_URL", "postgresql://host/galley"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "http://localhost:6379"),
+        ("STATE_REDIS_URL", "http://localhost:6379"),
         ("CORS_ORIGINS", "console.example"),
         ("CORS_ORIGINS", "https://a.example/"),
         ("CORS_ORIGINS", "https://a.example,"),
@@ -99,29 +112,31 @@ def test_secret_comes_from_its_file(environment: pytest.MonkeyPatch, tmp_path: P
     assert read_settings().jwt_secret == SECRET
 
 
-def test_secret_to_make(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A missing key may be made up in development, never in production, and not when one is given."""
-    assert secret_to_make() is None
-    environment.delenv("JWT_SECRET")
-    assert secret_to_make() == tmp_path / "secrets" / "jwt_secret"
-    environment.setenv("ENVIRONMENT", "production")
-    assert secret_to_make() is None
+@pytest.mark.parametrize(("queue", "images"), [(255, 32), (511, 512)])
+def test_queue_holds_one_request(environment: pytest.MonkeyPatch, queue: int, images: int) -> None:
+    """The users of one call, or its pictures, whichever may be more."""
+    environment.setenv("MAX_IMAGES", str(images))
+    environment.setenv("RUNNER_QUEUE_ROWS", str(queue))
 
-
-def test_queue_holds_the_images_of_one_request(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("RUNNER_QUEUE_ROWS", "31")
-
-    with pytest.raises(SettingsError, match="RUNNER_QUEUE_ROWS: Must hold"):
+    with pytest.raises(SettingsError, match=rf"RUNNER_QUEUE_ROWS: Must hold one request: 256 users, .* \({images}\)"):
         read_settings()
+    environment.setenv("RUNNER_QUEUE_ROWS", str(queue + 1))
+    assert read_settings().runner_queue_rows == queue + 1
 
 
-def test_run_dir_is_short_enough_for_sockets() -> None:
-    """A long VAR_DIR gets a short run folder, always the same, and another one another."""
-    long, other = Path("/var") / ("a" * 80), Path("/var") / ("b" * 80)
+def test_the_largest_request_is_that_of_recommendations() -> None:
+    assert MOST_ROWS_OF_A_REQUEST == MAX_USERS
 
-    assert len(bytes(short_run_dir(long))) <= LONGEST_RUN_DIR
-    assert short_run_dir(long) == short_run_dir(long) != short_run_dir(other)
-    assert short_run_dir(Path("/var/galley")) == Path("/var/galley/run")
+
+def test_chunks_have_memory_besides_their_version(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JOB_MEMORY", "1000")
+    environment.setenv("JOB_MEMORY_LIMIT", "1000")
+
+    with pytest.raises(SettingsError, match="JOB_MEMORY_LIMIT: Must be more than JOB_MEMORY"):
+        read_settings()
+    for allowed in ("1001", "0"):
+        environment.setenv("JOB_MEMORY_LIMIT", allowed)
+        assert read_settings().job_memory_limit == int(allowed)
 
 
 def test_missing_secret_is_a_problem(environment: pytest.MonkeyPatch) -> None:
@@ -147,6 +162,38 @@ def test_production_refuses_a_made_up_secret(environment: pytest.MonkeyPatch, tm
     assert read_settings().jwt_secret == SECRET
 
 
+def test_production_names_what_could_be_guessed(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ENVIRONMENT", "production")
+    environment.setenv("JWT_SECRET", "please-change-me-to-something-random")
+    environment.setenv("DATABASE_URL", "postgresql+psycopg://galley:short@host/galley")
+
+    with pytest.raises(SettingsError, match=r"(?s)DATABASE_URL: .*16 characters.*JWT_SECRET: .*placeholder") as error:
+        read_settings()
+    assert "short" not in str(error.value)
+
+
+def test_a_wrong_setting_and_a_weak_secret_are_named_once_each(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ENVIRONMENT", "production")
+    environment.setenv("REDIS_URL", "http://:short@host")
+
+    with pytest.raises(SettingsError) as error:
+        read_settings()
+    assert str(error.value).count("REDIS_URL") == 1
+    assert "redis://HOST" in str(error.value)
+
+
+def test_settings_print_no_secret(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", "postgresql+psycopg://galley:hunter2@host/galley")
+    environment.setenv("REDIS_URL", "redis://:hunter3@host")
+    environment.setenv("STORE_URL", "ftp://galley:hunter4@host/store")
+
+    printed = repr(read_settings())
+
+    assert "token_lifetime_s=3600" in printed
+    assert "hunter" not in printed
+    assert SECRET not in printed
+
+
 @pytest.mark.parametrize("seconds", ["0", "3301", "inf", "nan"])
 def test_a_verification_may_not_outlast_its_task(environment: pytest.MonkeyPatch, seconds: str) -> None:
     """The task would be ended first, without a reason that its job could give."""
@@ -154,3 +201,13 @@ def test_a_verification_may_not_outlast_its_task(environment: pytest.MonkeyPatch
 
     with pytest.raises(SettingsError, match="VERIFICATION_WALL_S"):
         read_settings()
+
+
+def test_requests_are_measured_and_logged_unless_told_not_to(environment: pytest.MonkeyPatch) -> None:
+    defaults = read_settings()
+    environment.setenv("METRICS", "false")
+    environment.setenv("ACCESS_LOG", "false")
+    told = read_settings()
+
+    assert (defaults.metrics, defaults.access_log) == (True, True)
+    assert (told.metrics, told.access_log) == (False, False)

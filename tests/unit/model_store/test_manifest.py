@@ -9,6 +9,8 @@ from model_store.manifest import (
     MOST_TENSORS,
     FileEntry,
     Measured,
+    Ranking,
+    Scoring,
     StateSpec,
     TensorSpec,
     check_manifest,
@@ -124,6 +126,22 @@ def test_state_must_name_tensors_of_the_signature() -> None:
 
     with pytest.raises(InvalidManifest, match="'memory'"):
         check_manifest(make_manifest(state=state))
+
+
+def test_only_a_model_of_sequences_says_how_it_scores() -> None:
+    scoring = Scoring(features=["amount"], review_at=0.5, decline_at=0.9)
+
+    assert check_manifest(make_manifest(task="sequence-scoring", scoring=scoring)).scoring == scoring
+    with pytest.raises(InvalidManifest, match="'scoring', which is of the task 'sequence-scoring', not of"):
+        check_manifest(make_manifest(scoring=scoring))
+
+
+def test_only_a_ranking_model_says_what_it_ranks() -> None:
+    ranking = Ranking(users="users.npy", items="items.npy", cold_row=0)
+
+    assert check_manifest(make_manifest(task="ranking", ranking=ranking)).ranking == ranking
+    with pytest.raises(InvalidManifest, match="not of 'image-classification'"):
+        check_manifest(make_manifest(ranking=ranking))
 
 
 @pytest.mark.parametrize(("first", "is_batched"), [(-1, True), (1, False)])

@@ -9,7 +9,7 @@ from app.errors import VersionExists, VersionNotFound
 from model_store.model_ref import ModelRef
 from model_store.publisher import sweep_staging
 from model_store.reader import ModelStore
-from model_store.removal import remove
+from model_store.removal import mark_deleted, remove
 from tests.factories.versions import publish_bytes
 
 
@@ -47,6 +47,17 @@ def test_the_other_versions_stay_whole(store: ModelStore, tmp_path: Path) -> Non
 
     assert store.refs() == [second]
     store.verify(second)
+
+
+def test_a_number_that_the_store_never_saw_is_kept_taken(store: ModelStore, tmp_path: Path) -> None:
+    kept = publish_bytes(store, tmp_path)
+
+    assert mark_deleted(store, ModelRef("tiny", 2))
+    assert not mark_deleted(store, ModelRef("tiny", 2))
+    assert not mark_deleted(store, kept)
+
+    assert publish_bytes(store, tmp_path) == ModelRef("tiny", 3)
+    store.verify(kept)
 
 
 def test_removing_again_does_nothing(store: ModelStore, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.errors import ModelNotFound
-from app.settings import SettingsError
+from app.setting_rules import SettingsError
 from workers.cli import Lazy, LazyGroup, models
 
 LOADS_NO_TORCH = """

@@ -5,20 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from app.errors import GalleyError
 from model_store.manifest import Manifest
 from model_store.signature import SampleTensor
-from workers.runner.values import Value
+from workers.runner.assets import NO_ASSETS, Assets
+from workers.runner.values import Part, Value
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRow:
+class PreparedRow(Struct, frozen=True):
     """One row of a call as a block of model inputs in the manifest's order, and what its answer needs besides.
 
     Each input has the batch first: one for a picture, as many as the caller sent for tensors.
     """
 
-    inputs: tuple[Value, ...]
+    inputs: tuple[Part, ...]
     context: Any = None
     parameters: Any = None
     timeout_s: float = 0.0
@@ -51,9 +54,15 @@ class Pipeline(ABC):
     :raises InvalidManifest: on construction, when the manifest does not fit.
     """
 
-    def __init__(self, manifest: Manifest, limits: Limits) -> None:
+    def __init__(self, manifest: Manifest, limits: Limits, assets: Assets = NO_ASSETS) -> None:
         self.manifest = manifest
         self.limits = limits
+        self.assets = assets
+
+    @classmethod
+    def serves(cls, manifest: Manifest) -> bool:  # noqa: ARG003 - for those that need more than the task
+        """Say whether a model of this one's task has what the pipeline needs; else it is asked for tensors only."""
+        return True
 
     @abstractmethod
     def read_parameters(self, raw: dict[str, Any]) -> Any:
@@ -80,3 +89,29 @@ class Pipeline(ABC):
     @abstractmethod
     def rehearsal(self, usual: Sequence[SampleTensor] = ()) -> Rehearsal:
         """Return a made-up row, to prove that the whole way works; `usual` are a stored sample's inputs, if any."""
+
+
+class SequencePipeline(Pipeline):
+    """A pipeline whose rows may go on from what went before: each event of a sequence moves its state.
+
+    The state is bytes that somebody else keeps. None stand for a sequence that begins.
+    """
+
+    def state_schema(self) -> str:
+        """Return what the bytes of a state mean: a pipeline that reads them otherwise returns another string."""
+        return msgspec.json.encode(self.manifest.state).decode()
+
+    def answer_of(self, version: int, answer: bytes) -> bytes:  # noqa: ARG002 - for those whose answers can say it
+        """Return an answer that another version gave to an event which came again, saying so where it can."""
+        return answer
+
+    @abstractmethod
+    def resume(self, state: bytes, data: bytes, parameters: Any) -> PreparedRow:
+        """Turn a sequence's next event, and the state it meets, into model inputs.
+
+        :raises GalleyError: when the event is bad.
+        """
+
+    @abstractmethod
+    def states(self, rows: Sequence[PreparedRow], outputs: Sequence[Value]) -> list[bytes]:
+        """Return the state after each row that `resume` prepared, from the outputs that `encode` reads, too."""

@@ -1,21 +1,22 @@
 """The image classification pipeline: file bytes → picture → tensor → scores → labels."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from app.errors import GalleyError, InvalidManifest, ModelFailed, SignatureMismatch
-from app.scenarios.images import TASK, ImageAnswer, ImageParameters, LabelScore, encode_answer, read_parameters
+from app.scenarios.images import TASK, ImageAnswer, ImageParameters, encode_answer, read_parameters
 from model_store.manifest import Manifest
 from model_store.signature import SampleTensor
+from workers.runner.assets import NO_ASSETS, Assets
 from workers.runner.loaded_model import check_tensor
 from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow, Rehearsal
+from workers.runner.pipelines.best_labels import BestLabels
 from workers.runner.pipelines.image_decoding import decode_image, is_small_png, open_image
 from workers.runner.pipelines.registry import register
 from workers.runner.pipelines.transforms import build_transform
@@ -25,22 +26,17 @@ from workers.runner.values import Value
 # of one of them, however many threads decode.
 LARGE_PIXELS = 8_000_000
 _LARGE = threading.Lock()
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda logits: torch.softmax(logits, dim=1),
-    "sigmoid": lambda logits: logits.sigmoid(),
-    "none": lambda scores: scores,
-}
 
 
 @register(TASK)
 class ImagePipeline(Pipeline):
     """Classify pictures: one image tensor in, one row of scores out."""
 
-    def __init__(self, manifest: Manifest, limits: Limits) -> None:
-        super().__init__(manifest, limits)
+    def __init__(self, manifest: Manifest, limits: Limits, assets: Assets = NO_ASSETS) -> None:
+        super().__init__(manifest, limits, assets)
         _check_signature(manifest)
         self._transform = build_transform(manifest.preprocessing.steps)
-        self._activate = _ACTIVATIONS[manifest.postprocessing.activation]
+        self._best = BestLabels(manifest)
 
     def read_parameters(self, raw: dict[str, Any]) -> ImageParameters:
         """Return how many labels are wanted."""
@@ -66,12 +62,10 @@ class ImagePipeline(Pipeline):
     def encode(self, rows: Sequence[PreparedRow], outputs: Sequence[Value]) -> list[bytes | GalleyError]:
         """Return the best labels of each row; a row whose scores are not finite failed."""
         assert isinstance(outputs[0], Tensor)
-        scores = self._activate(outputs[0].float())
-        most = min(max(row.parameters.top_k for row in rows), scores.shape[1])
-        best = torch.topk(scores, most, dim=1)
+        found = self._best.find(outputs[0], [row.parameters.top_k for row in rows])
         return [
-            self._answer(row, values, indices)
-            for row, values, indices in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True)
+            labels if isinstance(labels, GalleyError) else encode_answer(ImageAnswer(labels, *row.context))
+            for row, labels in zip(rows, found, strict=True)
         ]
 
     def rehearsal(self, _usual: Sequence[SampleTensor] = ()) -> Rehearsal:
@@ -83,20 +77,6 @@ class ImagePipeline(Pipeline):
         file = BytesIO()
         picture.save(file, "PNG")
         return Rehearsal(file.getvalue())
-
-    def _answer(self, row: PreparedRow, values: list[float], indices: list[int]) -> bytes | GalleyError:
-        # topk puts NaN first, so the first value tells.
-        if values[0] != values[0] or abs(values[0]) == float("inf"):
-            return ModelFailed("The model answered scores that are not numbers.")
-
-        top_k = row.parameters.top_k
-        names = self.manifest.labels
-        labels = [
-            LabelScore(index, names[index] if index < len(names) else str(index), value)
-            for value, index in zip(values[:top_k], indices[:top_k], strict=True)
-        ]
-        width, height = row.context
-        return encode_answer(ImageAnswer(labels, width, height))
 
 
 def _check_signature(manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from app.inference.messages import Form
 from model_store.manifest import Manifest, Task
 from workers.runner import pipelines
+from workers.runner.assets import NO_ASSETS, Assets
 from workers.runner.pipelines.base import Limits, Pipeline
 from workers.runner.pipelines.task_signatures import check_task
 
@@ -34,26 +35,27 @@ def register_for_all(form: Form) -> Callable[[type[Pipeline]], type[Pipeline]]:
     return add
 
 
-def make_pipelines(manifest: Manifest, limits: Limits) -> dict[Form, Pipeline]:
+def make_pipelines(manifest: Manifest, limits: Limits, assets: Assets = NO_ASSETS) -> dict[Form, Pipeline]:
     """Return the pipeline of each form that the model can be asked in.
 
     A task that no pipeline is registered for has no scenario: such a model is asked for tensors only.
 
-    :raises InvalidManifest: when the manifest does not fit its task.
+    :raises InvalidManifest: when the manifest does not fit its task, or an asset does not fit the manifest.
     """
     check_task(manifest)
-    made = {form: pipeline(manifest, limits) for form, pipeline in _for_all.items()}
-    if manifest.task in _by_task:
-        made[Form.SCENARIO] = _by_task[manifest.task](manifest, limits)
+    made = {form: pipeline(manifest, limits, assets) for form, pipeline in _for_all.items()}
+    scenario = _by_task.get(manifest.task)
+    if scenario is not None and scenario.serves(manifest):
+        made[Form.SCENARIO] = scenario(manifest, limits, assets)
     return made
 
 
-def make_pipeline(manifest: Manifest, limits: Limits) -> Pipeline:
+def make_pipeline(manifest: Manifest, limits: Limits, assets: Assets = NO_ASSETS) -> Pipeline:
     """Return the pipeline that the model is rehearsed with: its scenario's, or that of tensors where there is none.
 
-    :raises InvalidManifest: when the manifest does not fit its task.
+    :raises InvalidManifest: as `make_pipelines` does.
     """
-    made = make_pipelines(manifest, limits)
+    made = make_pipelines(manifest, limits, assets)
     return made.get(Form.SCENARIO, made[Form.TENSORS])
 
 

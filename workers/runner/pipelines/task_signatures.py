@@ -15,6 +15,7 @@ def check_task(manifest: Manifest) -> None:
     :raises InvalidManifest: saying what the task needs.
     """
     _check_strings(manifest)
+    _check_state(manifest)
     check = _CHECKS.get(manifest.task)
     if check is not None:
         check(manifest)
@@ -34,10 +35,8 @@ def _check_ranking(manifest: Manifest) -> None:
         raise InvalidManifest("A ranking model's first output is scores, of floats and shape [-1, items].")
 
 
-def _check_sequence_scoring(manifest: Manifest) -> None:
-    if not manifest.state:
-        raise InvalidManifest("A sequence scoring model keeps state; the manifest declares none in 'state'.")
-
+def _check_state(manifest: Manifest) -> None:
+    """Check that each piece of state goes out as it came in, so that it can be carried from call to call."""
     inputs = {spec.name: spec for spec in manifest.inputs}
     outputs = {spec.name: spec for spec in manifest.outputs}
     for state in manifest.state:
@@ -48,7 +47,19 @@ def _check_sequence_scoring(manifest: Manifest) -> None:
                 f"State {state.input!r} → {state.output!r} of shape {state.shape} needs an input and an output of "
                 f"shape {wanted} and of one datatype."
             )
-    if len(manifest.state) in (len(inputs), len(outputs)):
+        if before.datatype == "BYTES":
+            raise InvalidManifest(
+                f"State {state.input!r} is BYTES, which have no fixed size; state is numbers or BOOL."
+            )
+    for names in zip(*((state.input, state.output) for state in manifest.state), strict=True):
+        if len(set(names)) < len(names):
+            raise InvalidManifest(f"Two pieces of state share a tensor: {', '.join(names)}.")
+
+
+def _check_sequence_scoring(manifest: Manifest) -> None:
+    if not manifest.state:
+        raise InvalidManifest("A sequence scoring model keeps state; the manifest declares none in 'state'.")
+    if len(manifest.state) in (len(manifest.inputs), len(manifest.outputs)):
         raise InvalidManifest("A sequence scoring model has an input for the event and an output for its score.")
 
 

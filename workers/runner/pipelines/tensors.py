@@ -16,6 +16,7 @@ from app.scenarios.tensor_frames import TensorParameters, read_parameters
 from app.scenarios.tensors import RequestReader, TensorRequest
 from model_store.manifest import Manifest, TensorSpec
 from model_store.signature import SampleTensor, numpy_dtype, to_array
+from workers.runner.assets import NO_ASSETS, Assets
 from workers.runner.loaded_model import TORCH_DTYPES
 from workers.runner.pipelines.base import Limits, Pipeline, PreparedRow, Rehearsal
 from workers.runner.pipelines.registry import register, register_for_all
@@ -36,8 +37,8 @@ FREE_DIMENSION = 8
 class TensorPipeline(Pipeline):
     """Answer v2 inference requests: one row of a call is one request, which holds any number of rows for the model."""
 
-    def __init__(self, manifest: Manifest, limits: Limits) -> None:
-        super().__init__(manifest, limits)
+    def __init__(self, manifest: Manifest, limits: Limits, assets: Assets = NO_ASSETS) -> None:
+        super().__init__(manifest, limits, assets)
         self._reader = RequestReader(manifest.inputs, manifest.outputs)
         self._writer = AnswerWriter(manifest)
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from flask import Response
 from flask_smorest.pagination import PaginationParameters
 
 from app.errors import ClientExists, ClientNotFound, InvalidFields
@@ -21,6 +22,13 @@ from app.web.extensions import services
 from app.web.limits import limited
 
 blp = GalleyBlueprint("clients", __name__, url_prefix="/api/v1/clients", description="API clients and their secrets")
+
+
+@blp.after_request
+def forbid_storing(response: Response) -> Response:
+    """Keep fresh secrets out of caches."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blp.route("")
@@ -64,7 +72,11 @@ def create_client(fields: dict[str, Any]) -> dict[str, Any]:
 @limited("management")
 @blp.response(204)
 def delete_client(client_id: str) -> None:
-    """Delete a client. Its secrets and its tokens are refused everywhere within a second."""
+    """Delete a client. Its secrets and its tokens are refused everywhere within a second.
+
+    Its jobs that have not ended are cancelled. All its jobs are left to admins: a client that is given the same id
+    later does not find them.
+    """
     services().clients.delete(client_id, by=current_identity().client_id)
 
 

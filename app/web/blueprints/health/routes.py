@@ -5,12 +5,14 @@ from typing import Any
 
 from flask import Response
 
-from app.infra.metrics import CONTENT_TYPE, collect
+from app.infra.metrics import CONTENT_TYPE
 from app.services.readiness import PartState
 from app.web.api import GalleyBlueprint, problems
 from app.web.blueprints.health.schemas import LivenessSchema, ReadinessSchema
 from app.web.extensions import services
-from app.web.metrics import current_registry
+from app.web.job_metrics import collect_jobs
+from app.web.metrics import current_exposition
+from app.web.part_metrics import collect_parts
 
 RETRY_AFTER_S = 1
 
@@ -58,8 +60,9 @@ def ready() -> Any:
 @problems()
 @blp.response(200, {"type": "string"}, content_type="text/plain", example="galley_problems_total 0.0")
 def metrics() -> Response:
-    """Return the metrics of all processes in Prometheus' text format."""
-    return Response(collect(services().settings.metrics_dir, own=current_registry()), content_type=CONTENT_TYPE)
+    """Return the metrics of all processes, and how much work waits, in Prometheus' text format."""
+    text = current_exposition().text() + collect_jobs(services()) + collect_parts(services())
+    return Response(text, content_type=CONTENT_TYPE)
 
 
 def _part(state: PartState) -> dict[str, Any]:

@@ -3,10 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from app.scenarios.images import DEFAULT_TOP_K, MAX_TOP_K
-from app.services.routing import LONGEST_VERSION
-from app.web.schemas import AnsweringModelSchema, described
-
-LONGEST_NAME = 128
+from app.web.schemas import AnsweringModelSchema, LabelSchema, RowErrorSchema, described, model_field, version_field
 
 
 class ClassificationQuery(Schema):
@@ -17,31 +14,8 @@ class ClassificationQuery(Schema):
         validate=validate.Range(min=1, max=MAX_TOP_K),
         metadata=described("How many labels per image, best first; more than the model has means all."),
     )
-    model = fields.String(
-        load_default=None,
-        validate=validate.Length(min=1, max=LONGEST_NAME),
-        metadata=described("Name of the model; by default the one that serves images.", example="digits"),
-    )
-    version = fields.String(
-        load_default=None,
-        validate=validate.Length(min=1, max=LONGEST_VERSION),
-        metadata=described("Version number or alias; by default the alias `default`.", example="1"),
-    )
-
-
-class LabelSchema(Schema):
-    """One class of the model and how sure it is of it."""
-
-    index = fields.Integer(required=True, metadata=described("Place in the model's output.", example=7))
-    label = fields.String(required=True, metadata=described("Name of the class.", example="7"))
-    score = fields.Float(required=True, metadata=described("Usually a probability.", example=0.9871))
-
-
-class RowErrorSchema(Schema):
-    """Why one of several images has no labels."""
-
-    code = fields.String(required=True, metadata=described("The kind of failure.", example="unreadable_image"))
-    detail = fields.String(required=True, metadata=described("What is wrong with this image."))
+    model = model_field("the one that serves images", example="digits")
+    version = version_field()
 
 
 class ImageResultSchema(Schema):

@@ -4,7 +4,7 @@ from typing import Final
 
 from marshmallow import Schema, fields, validate
 
-from app.services.aliases import LONGEST_WHY
+from app.services.aliases import LONGEST_CACHE_TTL_S, LONGEST_WHY
 from app.web.blueprints.models.version_field import VersionField
 from app.web.schemas import described
 from model_store.model_ref import MAX_VERSION
@@ -14,6 +14,7 @@ ALIAS_EXAMPLE: Final = {
     "alias": "default",
     "version": 2,
     "previous_version": 1,
+    "cache_ttl_s": None,
     "updated_at": "2026-01-31T12:00:00+00:00",
     "updated_by": "release-bot",
 }
@@ -38,6 +39,15 @@ class AliasMoveSchema(Schema):
         validate=validate.Range(1, MAX_VERSION),
         metadata=described("Move it only if it points at this version now; else 409 `alias_moved`."),
     )
+    cache_ttl_s = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(0, LONGEST_CACHE_TTL_S),
+        metadata=described(
+            "For how many seconds answers are kept of callers who name the alias, or no version where it is `default`."
+            " 0 keeps none, null leaves it to the server's setting. Left out, it stays as it was."
+        ),
+    )
 
 
 class AliasDeletionQuery(Schema):
@@ -55,6 +65,11 @@ class AliasSchema(Schema):
         required=True,
         allow_none=True,
         metadata=described("Where it pointed before: that version answers until the new one has a runner READY."),
+    )
+    cache_ttl_s = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=described("For how many seconds answers are kept; null: as the server's setting says."),
     )
     updated_at = fields.AwareDateTime(required=True, metadata=described("When it last moved."))
     updated_by = fields.String(required=True, metadata=described("Who moved it."))

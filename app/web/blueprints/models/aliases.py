@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask_smorest.pagination import PaginationParameters
+from msgspec import UNSET
 
 from app.db.repositories.aliases import AliasChange, AliasFacts
 from app.errors import (
@@ -72,7 +73,7 @@ def set_alias(fields: dict[str, Any], name: str, alias: str) -> AliasFacts:
 
     The alias is made if there is none. All web workers follow within a second; the version it pointed at before
     answers until the new one has a runner READY, so no request waits or fails. Pointing it where it points already
-    changes nothing.
+    moves nothing; it is how `cache_ttl_s` is changed alone.
     """
     check_model_allowed(name)
     move = AliasMove(
@@ -80,6 +81,7 @@ def set_alias(fields: dict[str, Any], name: str, alias: str) -> AliasFacts:
         by=current_identity().client_id,
         why=fields["why"],
         expected=fields["expected"],
+        cache_ttl_s=fields.get("cache_ttl_s", UNSET),
     )
     return services().aliases.set(name, alias, move)
 

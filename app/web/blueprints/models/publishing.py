@@ -45,7 +45,7 @@ def publish_version(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """
     check_model_allowed(name)
     job = _receive(name)
-    return job_members(job, job.created_at), 202, {"Location": job_path(job.id)}
+    return job_members(job), 202, {"Location": job_path(job.id)}
 
 
 def _receive(name: str) -> JobFacts:
@@ -53,13 +53,15 @@ def _receive(name: str) -> JobFacts:
     with publishing.receiving(name) as (job_id, folder):
         check_room_for_body(folder)
         form = receive_form(_rules(settings.max_artifact_bytes), folder)
+        identity = current_identity()
         submission = Submission(
             job_id=job_id,
-            client_id=current_identity().client_id,
+            client_id=identity.client_id,
             model_name=name,
             manifest=form.texts["manifest"],
             alias=_text(form, "alias"),
             pin=_boolean(form, "pin"),
+            token_issued_at=identity.issued_at,
         )
         return publishing.accept(submission)
 

@@ -40,7 +40,7 @@ UNLOADED_EXAMPLE = {
 
 
 @blp.route(f"{VERSION}/load", methods=["POST"])
-@problems(*PROBLEMS, HeavyModel, LoadFailed, ModelLoading)
+@problems(*PROBLEMS, LoadFailed, ModelLoading)
 @requires(Scope.MODELS_WRITE)
 @limited(LimitClass.MANAGEMENT)
 @blp.doc(parameters=[TIMEOUT_PARAMETER])
@@ -50,7 +50,8 @@ def load(name: str, version: str) -> dict[str, Any]:
 
     Takes back an unload. What cannot be loaded is 409 `load_failed` with the reason, and whatever answered before goes
     on. What is not READY within the request's time is 503 `model_loading`: it is still being loaded. A version that
-    nobody pinned and nothing names is loaded by any call; it goes again when it is idle, or others need its memory.
+    nobody pinned and nothing names is loaded by any call; it goes again when it is idle, or others need its memory. A
+    heavy one has no runner: it answers from now on, and the worker that is asked loads it.
     """
     facts = _version(name, version)
     services().residency.load(facts.ref, by=_caller(), deadline=current_context().deadline)

@@ -1,18 +1,17 @@
 """One inference as it comes over HTTP: its body unpacked, its header's length checked, its JSON glanced at."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
-
-from flask import request
+from typing import Any, Final
 
 from app.errors import InvalidTensor
 from app.inference.messages import Lane, Row
 from app.scenarios.tensor_frames import LARGE_JSON_BYTES, Peek, peek_request
-from app.web.body import read_large
 from app.web.compression import body_encoding, inflate
 
 LENGTH_HEADER: Final = "Inference-Header-Content-Length"
+LENGTH_VARIABLE: Final = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
 
 # More digits than any body's length has.
 _LENGTH: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -36,27 +35,25 @@ class TensorCall:
         return Lane.INTERACTIVE if self.peek.priority <= _LAST_INTERACTIVE else Lane.BATCH
 
 
-def read_call(limit_bytes: int) -> TensorCall:
-    """Read the current request's inference; its tensors are left to the runner.
+def read_call(body: Row, environ: Mapping[str, Any], *, limit_bytes: int) -> TensorCall:
+    """Read an inference from its body and its request's headers; its tensors are left to the runner.
 
     :raises UnsupportedEncoding: when it is compressed in a way that is not read.
     :raises BodyTooLarge: when more than `limit_bytes` come out of it.
     :raises InputError: when it cannot be read, or its header's length is not one.
     """
-    encoding = body_encoding(request.headers.get("Content-Encoding", ""))
-    body: Row = read_large("an inference request")
+    encoding = body_encoding(environ.get("HTTP_CONTENT_ENCODING", ""))
     if encoding:
         body = inflate(body, encoding, limit_bytes=limit_bytes)
-    json_bytes = _json_bytes(len(body))
+    json_bytes = _json_bytes(environ.get(LENGTH_VARIABLE), len(body))
     return TensorCall(body, json_bytes, _peek(body, json_bytes))
 
 
-def _json_bytes(size_bytes: int) -> int | None:
+def _json_bytes(text: str | None, size_bytes: int) -> int | None:
     """Return how much of the body is JSON, by the header.
 
     :raises InvalidTensor: when that is no number, or more than there is. Several headers arrive joined by commas.
     """
-    text = request.headers.get(LENGTH_HEADER)
     if text is None:
         return None
     if not _LENGTH.fullmatch(text):

@@ -30,7 +30,7 @@ from app.web.blueprints.oip.schemas import (
 )
 from app.web.error_handlers import problem_of
 from app.web.extensions import services
-from app.web.inference import client_of_request, subject_of_request
+from app.web.inference import current_call
 from app.web.limits import LimitClass, limited
 
 EXTENSIONS: Final = (
@@ -100,10 +100,9 @@ def show_readiness(name: str, version: str | None = None) -> dict[str, Any] | Re
     One that is not is loaded by the first call, which waits for it within its deadline.
     """
     check_model_allowed(name)
+    call = current_call()
     try:
-        resolved = services().routing.resolve(
-            name, version, subject=subject_of_request(), client_id=client_of_request()
-        )
+        resolved = services().routing.resolve(name, version, subject=call.subject, client_id=call.client_id)
     except ModelUnloaded as err:
         return _unready(name, err, err.detail)
 

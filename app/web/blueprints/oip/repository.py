@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response
 
 from app.errors import (
-    HeavyModel,
     InvalidFields,
     LoadFailed,
     ModelLoading,
@@ -54,7 +53,6 @@ def show_index() -> list[dict[str, Any]]:
     ModelNotAllowed,
     ModelNotFound,
     VersionNotFound,
-    HeavyModel,
     LoadFailed,
     ModelLoading,
 )
@@ -66,8 +64,8 @@ def load(name: str, version: str = DEFAULT_ALIAS) -> Response:
     """Load a version, and answer once it is ready.
 
     Without a version it is the one that alias `default` names. The request waits within its deadline; past it the
-    version goes on loading. A version that fails to load changes nothing about those that run. Versions cannot be
-    loaded with another configuration or other files: those are refused.
+    version goes on loading. A version that fails to load changes nothing about those that run. A heavy one is loaded by
+    the worker that is asked. Versions cannot be loaded with another configuration or other files: those are refused.
     """
     read_order(LoadOrder).check()
     ref = _ref(name, version)

@@ -75,3 +75,12 @@ def test_a_drafted_revision_holds_what_the_tables_lack(
     assert "revision = '0001'" in draft
     assert "'revoked_tokens'" in draft
     assert "sa.DateTime(timezone=True)" in draft
+
+
+def test_revisions_of_later_code_are_unknown() -> None:
+    newest = migrate.newest_revision()
+
+    assert newest is not None
+    assert migrate.knows(newest)
+    assert migrate.knows("0001")
+    assert not migrate.knows("9999")

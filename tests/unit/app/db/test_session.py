@@ -75,6 +75,17 @@ def test_read_changes_nothing(database: Database) -> None:
     assert count(database) == 0
 
 
+def test_a_look_sees_what_was_written_and_changes_nothing(database: Database) -> None:
+    with database.look() as connection:
+        connection.execute(text("INSERT INTO parents VALUES (1)"))
+    with database.write() as session:
+        session.execute(text("INSERT INTO parents VALUES (2)"))
+    with database.look() as connection:
+        seen = connection.execute(text("SELECT id FROM parents")).scalars().all()
+
+    assert seen == [2]
+
+
 def test_foreign_keys_hold_on_sqlite(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as session:
         session.execute(text("INSERT INTO children VALUES (7)"))
@@ -134,8 +145,9 @@ def test_a_lock_that_stays_is_an_outage(database: Database, tmp_path: Path, monk
 def test_a_database_that_cannot_be_opened_is_an_outage(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/missing/test.db")
 
-    with pytest.raises(DatabaseUnavailable), database.read() as session:
-        session.execute(text("SELECT 1"))
+    for reading in (database.read, database.look):
+        with pytest.raises(DatabaseUnavailable), reading() as source:
+            source.execute(text("SELECT 1"))
     database.close()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.infra.broker import broker_url, transport_options
+from app.infra.broker import broker_url, queue_keys, transport_options
 from tests.factories.settings import make_settings
 
 
@@ -26,3 +26,10 @@ def test_no_call_waits_forever(tmp_path: Path) -> None:
 
     assert options["socket_timeout"] == 0.7
     assert options["socket_connect_timeout"] == 0.7
+
+
+def test_queue_has_a_list_for_each_priority() -> None:
+    keys = queue_keys("heavy")
+
+    assert keys[0] == "heavy"
+    assert len(set(keys)) == len(keys) > 1

@@ -1,6 +1,7 @@
 """New files are written whole, and a full disk has a word of its own."""
 
 import errno
+import hashlib
 import os
 from io import FileIO
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import DiskFull
+from app.infra import disk
 from app.infra.disk import PIECE_BYTES, NewFile, check_room, disk_errors
 
 
@@ -20,6 +22,39 @@ def test_file_holds_what_was_written(tmp_path: Path) -> None:
 
     assert file.path.read_bytes() == content
     assert file.size_bytes == len(content)
+
+
+def test_file_knows_its_digest(tmp_path: Path) -> None:
+    content = os.urandom(2 * PIECE_BYTES + 17)
+    files = [NewFile(tmp_path / str(is_hashed), is_hashed=is_hashed) for is_hashed in (True, False)]
+    for file in files:
+        file.write(content)
+        file.write(b"more")
+        file.finish()
+
+    assert [file.sha256 for file in files] == [hashlib.sha256(content + b"more").hexdigest(), ""]
+
+
+def test_large_file_is_synced_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(disk, "SYNCED_BYTES", 2 * PIECE_BYTES)
+    monkeypatch.setattr(disk.os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
+    file = NewFile(tmp_path / "file")
+    for _ in range(5):
+        file.write(bytes(PIECE_BYTES))
+    file.finish()
+
+    assert synced == [2 * PIECE_BYTES, 4 * PIECE_BYTES]
+
+
+def test_file_of_any_size_leaves_the_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "SYNCED_BYTES", 2 * PIECE_BYTES)
+    file = NewFile(tmp_path / "file", reserve_bytes=2**62)
+    file.write(bytes(PIECE_BYTES))
+
+    with pytest.raises(DiskFull):
+        file.write(bytes(PIECE_BYTES))
+    file.close()
 
 
 def test_bytes_are_on_disk_before_the_end(tmp_path: Path) -> None:

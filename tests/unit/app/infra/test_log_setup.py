@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+import select
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -11,20 +14,27 @@ import pytest
 import structlog
 
 from app.infra.log_context import begin_log_context, log_fields
-from app.infra.log_setup import setup_logging
+from app.infra.log_setup import MOST_GATHERED, gather_lines, setup_logging, stop_gathering
+from tests.factories.waiting import PATIENCE_S
 
 
 @pytest.fixture
-def output() -> Iterator[BytesIO]:
+def _as_before() -> Iterator[None]:
+    """Put logging back as it was after the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    stream = BytesIO()
-    setup_logging("info", stream)
-    yield stream
+    yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def output(_as_before: None) -> BytesIO:
+    stream = BytesIO()
+    setup_logging("info", stream)
+    return stream
 
 
 def lines(output: BytesIO) -> list[dict[str, Any]]:
@@ -38,8 +48,9 @@ def test_both_ways_of_logging_give_the_same_members(output: BytesIO) -> None:
     ours, theirs = lines(output)
     assert (ours["event"], ours["model"], ours["level"]) == ("loaded", "digits", "info")
     assert (theirs["event"], theirs["logger"], theirs["level"]) == ("loaded digits", "b", "info")
-    assert ours["timestamp"].endswith("Z")
-    assert theirs["timestamp"].endswith("Z")
+    for line in (ours, theirs):
+        assert line["timestamp"].endswith("Z")
+        assert abs(datetime.fromisoformat(line["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_lines_below_the_level_are_not_written(output: BytesIO) -> None:
@@ -111,3 +122,82 @@ def test_a_reader_that_is_gone_costs_lines_only() -> None:
 
         structlog.get_logger("a").info("lost")
         logging.getLogger("b").info("lost")
+
+
+def test_gathered_lines_are_written_together(output: BytesIO) -> None:
+    gather_lines()
+    try:
+        structlog.get_logger("a").info("first")
+        logging.getLogger("b").info("second")
+        at_once = output.getvalue()
+    finally:
+        stop_gathering()
+
+    assert at_once == b""
+    assert [json.loads(line)["event"] for line in output.getvalue().splitlines()] == ["first", "second"]
+
+
+def test_lines_are_written_at_once_where_nobody_gathers(output: BytesIO) -> None:
+    gather_lines()
+    stop_gathering()
+    structlog.get_logger("a").info("after")
+
+    assert json.loads(output.getvalue())["event"] == "after"
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_gathered_lines_are_whole_in_every_write() -> None:
+    """Several processes write to one pipe: what is longer than it takes at once may be broken into."""
+    writes: list[bytes] = []
+
+    class Recorder(BytesIO):
+        def write(self, data: Any) -> int:
+            writes.append(bytes(data))
+            return len(data)
+
+    setup_logging("info", Recorder())
+    gather_lines()
+    try:
+        for number in range(300):
+            structlog.get_logger("a").info("line", number=number, padding="x" * 100)
+    finally:
+        stop_gathering()
+
+    assert max(map(len, writes)) <= select.PIPE_BUF
+    assert all(data.endswith(b"}\n") for data in writes)
+    assert [json.loads(line)["number"] for line in b"".join(writes).splitlines()] == list(range(300))
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_lines_lost_to_a_reader_that_hangs_are_counted() -> None:
+    """What waits is bounded; who reads on afterwards is told how much is missing, and where."""
+    is_hanging, may_go_on = threading.Event(), threading.Event()
+
+    class Hanging(BytesIO):
+        def write(self, data: Any) -> int:
+            is_hanging.set()
+            may_go_on.wait(PATIENCE_S)
+            return super().write(data)
+
+    output = Hanging()
+    setup_logging("info", output)
+    gather_lines()
+    try:
+        structlog.get_logger("a").info("first")
+        assert is_hanging.wait(PATIENCE_S)
+        for _ in range(MOST_GATHERED + 3):
+            structlog.get_logger("a").info("next")
+    finally:
+        may_go_on.set()
+        stop_gathering()
+
+    told = lines(output)
+    assert len(told) == 1 + MOST_GATHERED + 1
+    assert (told[-1]["lost"], told[-1]["level"]) == (3, "warning")
+
+
+def test_closed_output_costs_lines_and_never_the_work(output: BytesIO) -> None:
+    output.close()
+
+    structlog.get_logger("a").info("to nobody")
+    logging.getLogger("b").warning("to nobody")

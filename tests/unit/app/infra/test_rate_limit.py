@@ -5,7 +5,8 @@ from redis.exceptions import ResponseError
 
 from app.errors import RedisUnavailable
 from app.infra import rate_limit
-from app.infra.rate_limit import REST_S, FallbackWindows, RateLimit, Window
+from app.infra.rate_limit import FallbackWindows, RateLimit, Window
+from app.infra.redis_rest import REST_S
 from tests.fakes.clock import FakeClock
 
 
@@ -16,11 +17,13 @@ class BrokenWindows:
         self.error: Exception | None = RedisUnavailable("The test took it away.")
         self.calls = 0
 
-    def add(self, key: str, hits: int, window_s: int) -> Window:
+    def add_and_read(
+        self, key: str, hits: int, window_s: int, *, keys: tuple[str, ...]
+    ) -> tuple[Window, list[bytes | None]]:
         self.calls += 1
         if self.error:
             raise self.error
-        return Window(100, window_s)
+        return Window(100, window_s), [key.encode() for key in keys]
 
 
 @pytest.fixture
@@ -106,3 +109,14 @@ def test_redis_is_used_again_when_it_is_back(fragile: FallbackWindows, shared: B
     time.advance(REST_S)
 
     assert [fragile.add("a", 1, 60).count for _ in range(3)] == [100] * 3
+
+
+def test_what_is_read_besides_comes_in_the_same_call(fragile: FallbackWindows, shared: BrokenWindows) -> None:
+    shared.error = None
+
+    assert fragile.add_and_read("a", 1, 60, keys=("k", "l")) == (Window(100, 60), [b"k", b"l"])
+    assert shared.calls == 1
+
+
+def test_while_redis_is_away_nothing_is_read(fragile: FallbackWindows) -> None:
+    assert fragile.add_and_read("a", 1, 60, keys=("k", "l")) == (Window(1, 60), [None, None])

@@ -1,6 +1,5 @@
 """An alias moves only to what is there, and all that was done to it can be told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,28 +16,13 @@ from app.errors import (
     NotFoundError,
     VersionNotFound,
 )
-from app.services.aliases import AliasMove, AliasService
+from app.services.aliases import LONGEST_CACHE_TTL_S, AliasMove, AliasService
 from app.services.audit import AuditLog
 from app.services.releases import ReleaseService
-from tests.factories.database import make_database
 from tests.factories.routes import make_route
 from tests.factories.versions import accept, make_draft, make_store
 
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Holds tiny/1, which is the default, and tiny/2."""
-    database = make_database(tmp_path)
-    releases = ReleaseService(database, make_store(tmp_path))
-    for _ in range(2):
-        releases.release(make_draft(tmp_path), prove=accept, by="test")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def announced() -> list[None]:
-    return []
+pytestmark = pytest.mark.usefixtures("two_versions")
 
 
 @pytest.fixture
@@ -152,3 +136,36 @@ def test_what_never_was_is_not_found(aliases: AliasService, name: str, alias: st
         aliases.delete(name, alias, by="bot")
     with pytest.raises(AliasNotFound):
         aliases.count_history(name, alias)
+
+
+def ttl_move(cache_ttl_s: int | None, why: str = "") -> AliasMove:
+    return AliasMove(version="default", by="bot", why=why, cache_ttl_s=cache_ttl_s)
+
+
+def test_how_long_answers_are_kept_stays_until_somebody_says_otherwise(
+    aliases: AliasService, announced: list[None]
+) -> None:
+    first = aliases.set("tiny", "default", ttl_move(30))
+    moved = aliases.set("tiny", "default", move("2"))
+    back = aliases.set("tiny", "default", ttl_move(None))
+
+    assert [facts.cache_ttl_s for facts in (first, moved, back)] == [30, 30, None]
+    assert aliases.get("tiny", "default") == back
+    assert steps(aliases, "default") == [(1, 2, "bot", ""), (None, 1, "test", "the first version of its name")]
+    assert len(announced) == 3
+
+
+def test_who_changed_how_long_answers_are_kept_is_in_the_audit_log(aliases: AliasService, database: Database) -> None:
+    aliases.set("tiny", "default", ttl_move(30, "less load"))
+    aliases.set("tiny", "default", ttl_move(30))
+    (entry, *_) = AuditLog(database).entries(limit=1)
+
+    assert (entry.action, entry.target, entry.actor) == ("alias.cache_ttl", "tiny/aliases/default", "bot")
+    assert entry.details == {"from": None, "to": 30, "why": "less load"}
+    assert len([one for one in AuditLog(database).entries(limit=99) if one.action == "alias.cache_ttl"]) == 1
+
+
+@pytest.mark.parametrize("cache_ttl_s", [-1, LONGEST_CACHE_TTL_S + 1])
+def test_a_time_that_is_none_is_refused(cache_ttl_s: int) -> None:
+    with pytest.raises(InvalidFields):
+        ttl_move(cache_ttl_s)

@@ -1,8 +1,5 @@
 """A change and its entry are committed together, with the request that made them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from app.db.repositories.audit import AuditFilter
@@ -10,14 +7,6 @@ from app.db.session import Database
 from app.errors import ModelNotFound
 from app.infra.log_context import log_fields
 from app.services.audit import AuditLog
-from tests.factories.database import make_database
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture

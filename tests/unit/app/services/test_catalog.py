@@ -12,11 +12,22 @@ from app.db.repositories.models import ModelRepository
 from app.db.repositories.routes import RouteRepository
 from app.db.session import Database
 from app.errors import ModelNotFound, RedisUnavailable, VersionNotFound
-from app.services.catalog import CatalogModel, announce, desired_version, locked_model, read_catalog, read_model
+from app.infra.log_context import follow_request
+from app.services.catalog import (
+    CatalogModel,
+    announce,
+    cause_of,
+    change_notice,
+    desired_version,
+    locked_model,
+    read_catalog,
+    read_model,
+)
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import catalog_with, make_facts
 from tests.factories.database import make_database
 from tests.factories.routes import make_route
+from tests.factories.traces import SAMPLED, TRACE_ID
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -91,3 +102,19 @@ def test_without_redis_a_change_stands_and_is_not_told(caplog: pytest.LogCapture
         announce(fail)
 
     assert "nobody was told" in caplog.text
+
+
+def test_a_notice_tells_by_which_request_the_catalog_changed() -> None:
+    assert cause_of(change_notice()) == {}
+
+    follow_request("r1", "")
+    assert cause_of(change_notice()) == {"request_id": "r1"}
+
+    follow_request("r2", SAMPLED)
+    cause = cause_of(change_notice())
+    assert (cause["request_id"], cause["trace_id"]) == ("r2", TRACE_ID)
+
+
+@pytest.mark.parametrize("notice", [b"", b" ", "\u00fc".encode()[:1]])
+def test_a_notice_of_somebody_else_is_no_fault(notice: bytes) -> None:
+    assert "trace_id" not in cause_of(notice)

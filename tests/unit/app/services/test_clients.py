@@ -1,7 +1,6 @@
 """Clients are made with one secret, given new ones, and deleted."""
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from app.errors import ClientExists, ClientNotFound, InvalidClient, InvalidField
 from app.services.clients import ClientDraft, ClientService
 from app.services.scopes import ALL_SCOPES
 from app.services.tokens import TokenService
-from tests.factories.database import FragileDatabase, make_database
+from tests.factories.database import FragileDatabase
 from tests.factories.settings import make_settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.token_codec import FakeTokenCodec
@@ -22,13 +21,6 @@ GRACE_S = 100
 @pytest.fixture
 def time() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[FragileDatabase]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -1,27 +1,19 @@
 """A worker keeps its job while it works, and the job ends as the work does."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from app.db.repositories.jobs import JobFacts, JobState
 from app.db.session import Database
-from app.errors import DatabaseUnavailable, ModelFailed, RedisUnavailable, StoreUnreachable
+from app.errors import DatabaseUnavailable, GalleyError, ModelFailed, RedisUnavailable, StoreUnreachable
+from app.services import recording
 from app.services.job_lease import holding
 from app.services.jobs import LEASE_S, VERIFICATION, JobDraft, JobService
-from tests.factories.database import make_database
 from tests.factories.waiting import wait_until
 from tests.fakes.clock import FakeClock
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -58,12 +50,48 @@ def test_failure_of_the_jobs_own_ends_it_and_goes_no_further(jobs: JobService, j
 
 
 @pytest.mark.parametrize("error", [RedisUnavailable("away"), StoreUnreachable("away")])
-def test_outage_gives_the_job_back(jobs: JobService, job: JobFacts, error: Exception) -> None:
-    with pytest.raises(type(error)), holding(jobs, job):
+def test_outage_gives_the_job_back(jobs: JobService, job: JobFacts, error: GalleyError) -> None:
+    with holding(jobs, job):
         raise error
 
     waiting = jobs.find(job.id)
-    assert (waiting.state, waiting.stage) == (JobState.QUEUED, "away")
+    assert (waiting.state, waiting.stage, waiting.faults) == (JobState.QUEUED, f"waits: {error.code}", 1)
+
+
+def test_job_waits_though_sql_does_not_hear_of_it_at_once(
+    jobs: JobService, job: JobFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_back, left = jobs.give_back, [DatabaseUnavailable("away")] * 2
+
+    def hear_at_last(*args: Any) -> bool:
+        if left:
+            raise left.pop()
+        return give_back(*args)
+
+    monkeypatch.setattr(recording, "PAUSES_S", (0.0,) * 2)
+    monkeypatch.setattr(jobs, "give_back", hear_at_last)
+    with holding(jobs, job):
+        raise StoreUnreachable("away")
+
+    assert (jobs.find(job.id).state, jobs.find(job.id).losses) == (JobState.QUEUED, 0)
+
+
+def test_mistake_ends_the_job_though_sql_does_not_hear_of_it_at_once(
+    jobs: JobService, job: JobFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail, left = jobs.fail, [DatabaseUnavailable("away")]
+
+    def hear_at_last(*args: Any) -> bool:
+        if left:
+            raise left.pop()
+        return fail(*args)
+
+    monkeypatch.setattr(recording, "PAUSES_S", (0.0,))
+    monkeypatch.setattr(jobs, "fail", hear_at_last)
+    with pytest.raises(KeyError), holding(jobs, job):
+        raise KeyError("a mistake")
+
+    assert (jobs.find(job.id).error or {})["code"] == "job_abandoned"
 
 
 def test_mistake_ends_the_job_and_travels_on(jobs: JobService, job: JobFacts) -> None:

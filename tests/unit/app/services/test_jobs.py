@@ -1,18 +1,17 @@
 """A job that stands in SQL is worked on until it has ended, whatever becomes of tasks and workers."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from structlog.contextvars import bound_contextvars
 
 from app.db.repositories.jobs import JobFacts, JobFilter, JobState
 from app.db.session import Database
-from app.errors import JobNotFound, JobRunning, RedisUnavailable, SampleMismatch
+from app.errors import JobNotFound, JobRunning, RedisUnavailable, SampleMismatch, StoreUnreachable
+from app.infra.log_context import current_traceparent, follow_request
 from app.infra.task_names import TaskName
+from app.services.back_off import FIRST_PAUSE_S, LONGEST_PAUSE_S, MOST_FAULTS
 from app.services.jobs import LEASE_S, MOST_ATTEMPTS, RESENT_S, SENT_S, VERIFICATION, JobDraft, JobService
-from tests.factories.database import make_database
+from tests.factories.traces import SAMPLED
 from tests.fakes.clock import FakeClock
 
 
@@ -27,13 +26,6 @@ class Queue:
         if self.is_away:
             raise RedisUnavailable("The broker does not answer.")
         self.sent.append((task, job_id))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -62,13 +54,19 @@ def claim(jobs: JobService, job: JobFacts) -> JobFacts:
 
 
 def test_new_job_waits_and_its_task_is_sent(jobs: JobService, queue: Queue) -> None:
-    with bound_contextvars(request_id="request-1"):
-        job = create(jobs)
+    follow_request("request-1", "")
+    job = create(jobs)
 
     found = jobs.find(job.id)
     assert (found.state, found.attempt, found.parameters, found.request_id) == ("queued", 0, {"pin": True}, "request-1")
     assert found == job
     assert queue.sent == [(TaskName.VERIFY_VERSION, job.id)]
+
+
+def test_job_hands_on_the_trace_of_its_request(jobs: JobService) -> None:
+    follow_request("request-1", SAMPLED)
+
+    assert jobs.find(create(jobs).id).traceparent == current_traceparent()
 
 
 def test_job_stands_while_the_broker_is_away(jobs: JobService, queue: Queue, clock: FakeClock) -> None:
@@ -136,22 +134,60 @@ def test_ended_job_tells_its_end(jobs: JobService, clock: FakeClock) -> None:
     assert jobs.unfinished_ids() == frozenset()
 
 
-def test_progress_is_seen(jobs: JobService) -> None:
+def test_stage_is_seen(jobs: JobService) -> None:
     job = claim(jobs, create(jobs))
 
     assert jobs.note_stage(job, "loading" + "!" * 100)
-    assert jobs.note_progress(job, done=3, failed=1, total=10)
 
     seen = jobs.find(job.id)
     assert (seen.stage[:8], len(seen.stage)) == ("loading!", 64)
-    assert (seen.done, seen.failed, seen.total) == (3, 1, 10)
 
 
-def test_job_that_was_given_back_waits_again(jobs: JobService) -> None:
+def test_job_that_was_given_back_waits_for_longer_each_time(jobs: JobService, queue: Queue, clock: FakeClock) -> None:
+    job = create(jobs)
+    for faults in range(4):
+        assert jobs.give_back(claim(jobs, job), StoreUnreachable("away"))
+        queue.sent.clear()
+        clock.advance(FIRST_PAUSE_S * 2**faults * 0.49)
+        assert (jobs.claim(job.id), jobs.resend_lost()) == (None, [])
+
+        clock.advance(FIRST_PAUSE_S * 2**faults * 0.52)
+        assert (jobs.resend_lost(), queue.sent) == ([job.id], [(TaskName.VERIFY_VERSION, job.id)])
+
+    waiting = jobs.find(job.id)
+    assert (waiting.attempt, waiting.losses, waiting.faults, waiting.stage) == (4, 0, 4, "waits: store_unreachable")
+    assert claim(jobs, job).stage == ""
+
+
+def test_outage_that_does_not_pass_ends_the_job(jobs: JobService, clock: FakeClock) -> None:
+    job = create(jobs)
+    for _ in range(MOST_FAULTS + 1):
+        jobs.give_back(claim(jobs, job), StoreUnreachable("The store is away."))
+        clock.advance(LONGEST_PAUSE_S)
+
+    assert jobs.find(job.id).error == {"code": "store_unreachable", "detail": "The store is away."}
+
+
+def test_outages_are_no_lost_workers(jobs: JobService, clock: FakeClock) -> None:
+    job = create(jobs)
+    for _ in range(MOST_ATTEMPTS + 1):
+        jobs.give_back(claim(jobs, job), StoreUnreachable("away"))
+        clock.advance(LONGEST_PAUSE_S)
+    claim(jobs, job)
+    clock.advance(LEASE_S + 1)
+
+    assert jobs.resend_lost() == [job.id]
+    assert (jobs.find(job.id).state, jobs.find(job.id).losses) == (JobState.QUEUED, 1)
+
+
+def test_lost_job_is_sent_once_and_waits_for_its_task(jobs: JobService, queue: Queue, clock: FakeClock) -> None:
     job = claim(jobs, create(jobs))
+    clock.advance(LEASE_S + 1)
+    for _ in range(3):
+        jobs.resend_lost()
 
-    assert jobs.give_back(job)
-    assert claim(jobs, job).attempt == 2
+    assert queue.sent == [(TaskName.VERIFY_VERSION, job.id)] * 2
+    assert jobs.find(job.id).stage == "waits: its worker was lost"
 
 
 def test_job_that_kills_its_workers_is_given_up(jobs: JobService, queue: Queue, clock: FakeClock) -> None:
@@ -163,7 +199,28 @@ def test_job_that_kills_its_workers_is_given_up(jobs: JobService, queue: Queue, 
 
     ended = jobs.find(job.id)
     assert (ended.state, (ended.error or {})["code"]) == ("failed", "job_abandoned")
+    assert "5 workers were lost with it" in (ended.error or {})["detail"]
     assert len(queue.sent) == MOST_ATTEMPTS
+
+
+def test_worker_that_takes_the_job_of_too_many_gives_it_up(jobs: JobService, clock: FakeClock) -> None:
+    job = create(jobs)
+    for losses in range(MOST_ATTEMPTS):
+        assert claim(jobs, job).losses == losses
+        clock.advance(LEASE_S + 1)
+
+    assert jobs.claim(job.id) is None
+    assert (jobs.find(job.id).error or {})["code"] == "job_abandoned"
+
+
+def test_processes_that_are_lost_without_their_worker_count_too(jobs: JobService, clock: FakeClock) -> None:
+    job = create(jobs)
+    for _ in range(MOST_ATTEMPTS):
+        assert jobs.give_back_lost(claim(jobs, job))
+        assert jobs.claim(job.id) is None
+        clock.advance(LONGEST_PAUSE_S)
+
+    assert (jobs.find(job.id).error or {})["code"] == "job_abandoned"
 
 
 def test_waiting_job_is_cancelled_and_an_ended_one_forgotten(jobs: JobService) -> None:

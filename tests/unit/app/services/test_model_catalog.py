@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from app.errors import ModelNotFound, StoreUnreachable, VersionNotFound
 from app.inference.directory import DirectorySnapshot
 from app.inference.messages import RunnerState
-from app.services.model_catalog import ModelCatalog
+from app.services.model_catalog import NO_WORKER, WAS_UNLOADED, ModelCatalog
 from app.services.routing import Router
 from model_store.manifest import Manifest
 from model_store.model_ref import ModelRef
@@ -62,7 +63,8 @@ def store() -> FakeStore:
 def make_catalog(store: FakeStore | ModelStore, *states: RunnerState) -> ModelCatalog:
     runners = [make_record(DIGITS, state=state) for state in states]
     snapshot = DirectorySnapshot(published_at=1.0, controller_pid=1, runners=runners)
-    return ModelCatalog(Router(lambda: catalog_with(1, 2, default=1, next=2)), lambda: snapshot, store.manifest)
+    router = Router(lambda: catalog_with(1, 2, default=1, next=2))
+    return ModelCatalog(router, lambda: snapshot, store.manifest, heavy_slots=lambda: 0)
 
 
 def test_model_has_its_versions_newest_first(store: FakeStore) -> None:
@@ -93,6 +95,25 @@ def test_state_is_that_of_the_runner_furthest_along(store: FakeStore, states: li
 
     assert version.state == state
     assert len(version.runners) == len(states)
+
+
+@pytest.mark.parametrize(
+    ("slots", "is_unloaded", "state", "reason"),
+    [(2, False, "READY", ""), (0, False, "UNLOADED", NO_WORKER), (2, True, "UNLOADED", WAS_UNLOADED)],
+)
+def test_heavy_version_is_ready_while_a_worker_serves_it(
+    store: FakeStore, slots: int, is_unloaded: bool, state: str, reason: str
+) -> None:
+    model = catalog_with(1, default=1)["digits"]
+    model.versions[1] = replace(model.versions[1], execution="heavy", is_unloaded=is_unloaded)
+    snapshot = DirectorySnapshot(published_at=1.0, controller_pid=1)
+    catalog = ModelCatalog(
+        Router(lambda: {"digits": model}), lambda: snapshot, store.manifest, heavy_slots=lambda: slots
+    )
+
+    version, _ = catalog.version("digits", "1")
+
+    assert (version.state, version.reason) == (state, reason)
 
 
 def test_manifest_is_read_once(store: FakeStore) -> None:

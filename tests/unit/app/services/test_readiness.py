@@ -23,6 +23,11 @@ def directory(*versions: int, state: RunnerState = RunnerState.READY, age_s: flo
     return DirectorySnapshot(published_at=time.time() - age_s, controller_pid=1, runners=records)
 
 
+def nobody() -> int:
+    """Return how many slots there are for heavy models where no worker is."""
+    return 0
+
+
 def test_each_part_is_asked() -> None:
     def away() -> PartState:
         raise DatabaseUnavailable("Away.")
@@ -71,7 +76,7 @@ def test_directory_must_have_been_published() -> None:
     ],
 )
 def test_default_version_must_run(snapshot: DirectorySnapshot, reason: str) -> None:
-    check = models_check(lambda: catalog_with(1, 2, default=1), lambda: snapshot)
+    check = models_check(lambda: catalog_with(1, 2, default=1), lambda: snapshot, heavy_slots=nobody)
 
     assert check() == PartState(not reason, reason)
 
@@ -80,13 +85,16 @@ def test_pinned_versions_must_run_too() -> None:
     pinned = {number: replace(make_facts(number), is_pinned=True) for number in (2, 3)}
     catalog = {"digits": CatalogModel(name="digits", aliases={}, versions={1: make_facts(1), **pinned})}
 
-    assert models_check(lambda: catalog, directory)().reason == "No runner is ready for digits/2, digits/3."
+    assert (
+        models_check(lambda: catalog, directory, heavy_slots=nobody)().reason
+        == "No runner is ready for digits/2, digits/3."
+    )
 
 
 def test_version_without_memory_is_no_reason_to_leave_the_load_balancer() -> None:
     held_back = [HeldBack(name="digits", version=1, reason="No memory.")]
     snapshot = DirectorySnapshot(published_at=time.time(), controller_pid=1, held_back=held_back)
-    check = models_check(lambda: catalog_with(1, default=1), lambda: snapshot)
+    check = models_check(lambda: catalog_with(1, default=1), lambda: snapshot, heavy_slots=nobody)
 
     assert check() == PartState(True, "Held back: digits/1.")
 
@@ -95,11 +103,13 @@ def test_unloaded_version_is_no_reason_either() -> None:
     unloaded = replace(make_facts(1), is_unloaded=True)
     catalog: Catalog = {"digits": CatalogModel(name="digits", aliases={"default": 1}, versions={1: unloaded})}
 
-    assert models_check(lambda: catalog, directory)() == PartState(True, "Held back: digits/1.")
+    assert models_check(lambda: catalog, directory, heavy_slots=nobody)() == PartState(True, "Held back: digits/1.")
 
 
 def test_versions_that_celery_runs_need_no_runner() -> None:
     heavy = replace(make_facts(1), execution="heavy", is_pinned=True)
     catalog: Catalog = {"digits": CatalogModel(name="digits", aliases={"default": 1}, versions={1: heavy})}
 
-    assert models_check(lambda: catalog, directory)() == READY
+    assert models_check(lambda: catalog, directory, heavy_slots=lambda: 2)() == READY
+    alone = models_check(lambda: catalog, directory, heavy_slots=nobody)()
+    assert alone == PartState(True, "No Celery worker runs digits/1.")

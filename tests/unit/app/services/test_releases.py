@@ -1,7 +1,6 @@
 """A release is in the store, in SQL, and announced; the first of a name answers by default."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,9 +23,9 @@ from app.services.aliases import AliasMove, AliasService
 from app.services.catalog import DesiredVersion, desired_versions
 from app.services.releases import ReleaseService
 from app.services.residency import ResidencyService
+from model_store.manifest import Caching, StateSpec
 from model_store.model_ref import ModelRef
 from model_store.reader import ModelStore
-from tests.factories.database import make_database
 from tests.factories.versions import accept, make_draft, make_manifest, make_store, publish_bytes
 from tests.fakes.directory import FakeDirectory
 
@@ -71,13 +70,6 @@ class Bench:
     def desired(self) -> list[str]:
         """Return what should have a runner."""
         return [str(version.ref) for version in desired_versions(self.releases.catalog())]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -261,3 +253,21 @@ def test_the_manifest_comes_from_the_store(bench: Bench) -> None:
     ref = bench.release()
 
     assert bench.releases.manifest(ref) == bench.store.manifest(ref)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_cached", "is_per_client"),
+    [
+        ({}, True, False),
+        ({"cache": Caching(enabled=False)}, False, False),
+        ({"cache": Caching(per_client=True)}, True, True),
+        ({"state": [StateSpec(input="image", output="scores", shape=[3])]}, True, False),
+    ],
+)
+def test_the_manifest_says_whether_answers_are_kept(
+    bench: Bench, changes: dict[str, Any], is_cached: bool, is_per_client: bool
+) -> None:
+    bench.release(manifest=make_manifest(**changes))
+    facts = bench.releases.find("tiny")
+
+    assert (facts.is_cached, facts.is_cached_per_client) == (is_cached, is_per_client)

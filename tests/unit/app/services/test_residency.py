@@ -50,7 +50,10 @@ class Bench:
 
     @property
     def facts(self) -> VersionFacts:
-        return self.releases.find(REF.name, "1")
+        return self.facts_of(REF)
+
+    def facts_of(self, ref: ModelRef) -> VersionFacts:
+        return self.releases.find(ref.name, str(ref.version))
 
     @property
     def audited(self) -> list[tuple[str, str, dict[str, object]]]:
@@ -113,11 +116,20 @@ def test_heavy_version_has_no_runners_to_load(bench: Bench) -> None:
     heavy = bench.release("heavy")
 
     with pytest.raises(HeavyModel):
-        bench.load(ref=heavy)
-    with pytest.raises(HeavyModel):
         bench.service.set_instances(heavy, 2, by="ops")
 
     assert bench.audited == []
+
+
+def test_heavy_version_that_was_unloaded_answers_again_once_it_is_loaded(bench: Bench) -> None:
+    heavy = bench.release("heavy")
+    bench.service.unload(heavy, by="ops")
+    assert bench.facts_of(heavy).is_unloaded
+
+    bench.load(ref=heavy)
+
+    assert not bench.facts_of(heavy).is_unloaded
+    assert [action for action, _, _ in bench.audited] == ["version.unload", "version.load"]
 
 
 def test_pin_and_unpin(bench: Bench) -> None:

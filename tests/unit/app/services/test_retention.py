@@ -12,6 +12,7 @@ from app.db.session import Database
 from app.errors import ModelNotFound, StoreUnreachable, VersionInUse, VersionNotFound
 from app.services.aliases import AliasMove, AliasService
 from app.services.audit import AuditFilter, AuditLog
+from app.services.batch_jobs import BatchJobs
 from app.services.releases import ReleaseService
 from app.services.residency import ResidencyService
 from app.services.retention import RetentionService
@@ -19,6 +20,7 @@ from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
 from tests.factories.versions import accept, make_draft, make_store
 from tests.fakes.directory import FakeDirectory
+from tests.unit.app.services.job_drafts import Sent, submission
 
 DEFAULT_STAYS = "the alias 'default' points at it"
 
@@ -105,6 +107,21 @@ def test_what_is_named_is_not_deleted(bench: Bench) -> None:
         with pytest.raises(VersionInUse, match=use):
             bench.retention.delete(tiny(version), by="test")
     assert (bench.known(), bench.stored(), bench.announced) == ([1, 2], [1, 2], 0)
+
+
+def test_what_an_open_job_needs_is_neither_deleted_nor_pruned(bench: Bench) -> None:
+    bench.release(3)
+    jobs = BatchJobs(bench.database, Sent(), most_open=10)
+    job, _ = jobs.submit(submission(model_name="tiny", version=2))
+    needed = f"the job {job.id} needs it"
+
+    with pytest.raises(VersionInUse, match=needed):
+        bench.retention.delete(tiny(2), by="checkout")
+    assert bench.retention.plan("tiny", keep=1).stays[2] == [needed]
+    assert bench.retention.prune("tiny", keep=1, by="test").goes == ()
+
+    jobs.cancel(job.id)
+    assert bench.retention.prune("tiny", keep=1, by="test").goes == (2,)
 
 
 def test_what_is_not_there_is_not_deleted(bench: Bench) -> None:

@@ -1,6 +1,5 @@
 """Routes change as a whole, move as few callers as they must, and never give a revision twice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,11 @@ from app.services.releases import ReleaseService
 from app.services.route_draft import Override, RouteDraft, Variant
 from app.services.route_table import RouteTable, Why
 from app.services.routes import RouteService
-from tests.factories.database import make_database
-from tests.factories.versions import accept, make_draft, make_store
+from tests.factories.versions import make_store
 
 SUBJECTS = [f"user-{number}" for number in range(3000)]
 
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Holds tiny/1, which is the default, and tiny/2."""
-    database = make_database(tmp_path)
-    releases = ReleaseService(database, make_store(tmp_path))
-    for _ in range(2):
-        releases.release(make_draft(tmp_path), prove=accept, by="test")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def announced() -> list[None]:
-    return []
+pytestmark = pytest.mark.usefixtures("two_versions")
 
 
 @pytest.fixture

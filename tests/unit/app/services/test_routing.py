@@ -106,6 +106,26 @@ def test_the_client_is_the_subject_where_nobody_is_named(sql: FakeSql) -> None:
     assert (overridden.variant, overridden.why, overridden.is_dealt) == ("candidate", Why.CLIENT, False)
 
 
+def test_the_alias_that_was_asked_says_how_long_answers_are_kept(sql: FakeSql) -> None:
+    model = replace(sql.catalog["digits"], cache_ttls={"default": 5, "next": 0})
+    sql.catalog = {"digits": model}
+    router = Router(sql.load)
+    asked = {version: router.resolve("digits", version).cache_ttl_s for version in (None, "default", "next", "1", "2")}
+
+    assert asked == {None: 5, "default": 5, "next": 0, "1": None, "2": None}
+
+
+def test_a_variant_that_is_an_alias_keeps_as_long_as_it_says(sql: FakeSql) -> None:
+    sql.catalog = routed({"digits": replace(sql.catalog["digits"], cache_ttls={"default": 5})})
+    router = Router(sql.load)
+    ttls = {
+        resolved.variant: resolved.cache_ttl_s
+        for resolved in (router.resolve("digits", subject=f"user-{number}") for number in range(50))
+    }
+
+    assert ttls == {"control": 5, "candidate": None}
+
+
 def test_a_version_that_somebody_unloaded_says_so(sql: FakeSql) -> None:
     model = sql.catalog["digits"]
     model.versions[2] = replace(model.versions[2], is_unloaded=True)

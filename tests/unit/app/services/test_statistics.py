@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.infra.metrics import fold_dead_process
+from app.infra.metric_folding import fold_dead_process
 from app.services.statistics import StatisticsService, Total, VersionStatistics
 from model_store.model_ref import ModelRef
 
@@ -44,7 +44,7 @@ def run_runner(folder: Path, calls: int, *, last_ms: int) -> int:
 
 @pytest.fixture
 def service(tmp_path: Path) -> StatisticsService:
-    return StatisticsService(tmp_path / "runners")
+    return StatisticsService(tmp_path / "runners", tmp_path / "celery")
 
 
 def test_nothing_has_run_before_there_are_files(service: StatisticsService) -> None:
@@ -91,3 +91,12 @@ def test_other_versions_have_statistics_of_their_own(tmp_path: Path, service: St
     run_runner(tmp_path / "runners", 1, last_ms=1)
 
     assert service.read().of(ModelRef("digits", 2)) == VersionStatistics()
+
+
+def test_what_celery_ran_counts_with_what_runners_did(tmp_path: Path, service: StatisticsService) -> None:
+    run_runner(tmp_path / "runners", 1, last_ms=1000)
+    run_runner(tmp_path / "celery", 2, last_ms=2000)
+
+    version = service.read().of(REF)
+
+    assert (version.stage("success").count, version.execution_count, version.last_inference_ms) == (3, 3, 2000)

@@ -1,7 +1,7 @@
 """Tokens are issued for the right secret, verified once in a while, and refused at once when revoked."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -12,9 +12,10 @@ from app.errors import (
     InvalidToken,
     RevokedToken,
 )
+from app.services import client_secrets
 from app.services.clients import ClientDraft, ClientService, IssuedSecret
 from app.services.tokens import DEAF_MEMORY_S, Identity, TokenService
-from tests.factories.database import FragileDatabase, make_database
+from tests.factories.database import FragileDatabase
 from tests.factories.settings import make_settings
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.token_codec import FakeTokenCodec
@@ -25,13 +26,6 @@ LIFETIME_S = 600
 @pytest.fixture
 def time() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[FragileDatabase]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -94,6 +88,30 @@ def test_wrong_credentials_are_one_failure(
 ) -> None:
     with pytest.raises(InvalidClient):
         tokens.issue(client_id, secret)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "secret"),
+    [
+        ("nobody", "0123abcd.wrong"),
+        ("no client's id!", "0123abcd.wrong"),
+        ("checkout", "0123abcd.wrong"),
+        ("checkout", "malformed"),
+    ],
+)
+def test_whoever_is_refused_costs_one_hash(
+    tokens: TokenService, issued: IssuedSecret, client_id: str, secret: str
+) -> None:
+    """The delay would tell otherwise which clients there are."""
+    counted = mock.patch.object(client_secrets, "_verify", wraps=client_secrets._verify)
+    with counted as verify:
+        with pytest.raises(InvalidClient):
+            tokens.authenticate(client_id, secret)
+        with pytest.raises(InvalidClient):
+            tokens.authenticate("checkout", f"{issued.secret[:-1]}~")
+
+    # That of a client whose secret is nearly right is one, too.
+    assert verify.call_count == 2
 
 
 def test_a_secret_with_the_right_hint_and_a_wrong_rest_is_refused(tokens: TokenService, issued: IssuedSecret) -> None:
@@ -189,7 +207,12 @@ def test_garbage_is_invalid_and_not_remembered(tokens: TokenService, garbage: st
 
 def test_a_client_may_use_the_models_its_globs_name() -> None:
     identity = Identity(
-        client_id="c", scopes=frozenset(), model_globs=("fraud*", "digits"), token_id="t", expires_at=0.0
+        client_id="c",
+        scopes=frozenset(),
+        model_globs=("fraud*", "digits"),
+        token_id="t",
+        issued_at=0.0,
+        expires_at=0.0,
     )
 
     assert identity.may_use("fraud-eu")

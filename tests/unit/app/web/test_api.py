@@ -52,7 +52,7 @@ def test_example_is_a_whole_document() -> None:
     example = example_of(QueueFull)
 
     assert (example["status"], example["code"], example["retryable"]) == (503, "queue_full", True)
-    assert example["detail"] == "The runner's bounded queue has no room."
+    assert example["detail"] == "There is no room for another request, whoever asks."
 
 
 def test_failures_of_the_framework_look_like_all_others(api: GalleyApi) -> None:

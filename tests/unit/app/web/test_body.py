@@ -1,6 +1,7 @@
 """Bodies: their size, their time, their end."""
 
 import itertools
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from app.errors import BodyTimeout
 from app.web.body import (
     BYTES_PER_TURN,
     SMALL_BODY_BYTES,
+    TURN_S,
+    UNSIZED_BYTES,
     BoundedStream,
     Readable,
     init_body,
     read_images,
+    read_raw,
+    takes_at_most,
     takes_uploads,
 )
 from app.web.error_handlers import init_error_handlers
@@ -33,6 +38,19 @@ class SlowStream:
 
     def read(self, _size: int = -1) -> bytes:
         gevent.sleep(self._pause_s)
+        return b"x"
+
+
+class BusyStream:
+    """A body that takes the processor's time to be read, and lets nobody else run meanwhile."""
+
+    def __init__(self, busy_s: float) -> None:
+        self._busy_s = busy_s
+
+    def read(self, _size: int = -1) -> bytes:
+        end = time.monotonic() + self._busy_s
+        while time.monotonic() < end:
+            pass
         return b"x"
 
 
@@ -62,6 +80,16 @@ def app(tmp_path: Path) -> Flask:
     def size() -> str:
         return str(sum(map(len, read_images(4))))
 
+    @app.post("/tiny")
+    @takes_at_most("a has at most 8 items", limit_bytes=10)
+    def tiny() -> str:
+        return str(len(read_raw("some")))
+
+    @app.post("/wide")
+    @takes_at_most("a has at most 8000 items", limit_bytes=10_000)
+    def wide() -> str:
+        return str(len(read_raw("some")))
+
     return app
 
 
@@ -77,6 +105,15 @@ def test_announced_size_over_the_limit_is_refused_unread(app: Flask) -> None:
     assert (response.status_code, response.json["code"]) == (413, "body_too_large")
     assert response.json["detail"] == "The request body is over the limit of 1000 bytes."
     assert unread.tell() == 0
+
+
+@pytest.mark.parametrize(("path", "most"), [("/tiny", 10), ("/wide", 1000)])
+def test_a_view_may_read_less_than_others_but_never_more_than_the_setting(app: Flask, path: str, most: int) -> None:
+    client, chunked = app.test_client(), {"wsgi.input_terminated": True}
+
+    assert client.post(path, data=b"x" * most).text == str(most)
+    assert f"{most} bytes: a has at most 8" in client.post(path, data=b"x" * (most + 1)).json["detail"]
+    assert send(app, BytesIO(b"x" * (most + 1)), path=path, **chunked).status_code == 413
 
 
 def test_chunked_body_is_refused_where_it_passes_the_limit(app: Flask) -> None:
@@ -172,6 +209,40 @@ def test_long_body_lets_others_run() -> None:
     stream.read(BYTES_PER_TURN)
 
     assert other.ready()
+
+
+def test_body_without_a_length_is_read_little_by_little() -> None:
+    body = b"x" * (2 * UNSIZED_BYTES)
+    sized, unsized = (
+        BoundedStream(BytesIO(body), limit_bytes=len(body), limit_s=5.0, is_sized=is_sized)
+        for is_sized in (True, False)
+    )
+
+    assert sized.read(len(body)) == body
+    assert [len(unsized.read(len(body))) for _ in range(3)] == [UNSIZED_BYTES, UNSIZED_BYTES, 0]
+
+
+def test_reads_that_take_long_let_others_run() -> None:
+    other = gevent.spawn(lambda: None)
+    stream = BoundedStream(BusyStream(TURN_S), limit_bytes=10, limit_s=5.0)
+
+    stream.read(1)
+
+    assert other.ready()
+
+
+def test_chunked_bodies_are_read_as_ones_without_a_length(app: Flask) -> None:
+    asked: list[int] = []
+
+    class Asked(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size or 0)
+            return super().read(size)
+
+    response = send(app, Asked(b"x" * 900), **{"wsgi.input_terminated": True})
+
+    assert response.data == b"900"
+    assert set(asked) == {UNSIZED_BYTES}
 
 
 def test_spent_time_is_not_given_again() -> None:

@@ -7,6 +7,8 @@ from flask.testing import FlaskClient
 
 from tests.factories.web import WebWorker
 
+PAGES = ("/docs", "/docs/streams")
+
 
 def test_document_describes_the_routes(client: FlaskClient) -> None:
     document = client.get("/openapi.json").json
@@ -21,21 +23,40 @@ def test_unchanged_document_is_not_sent_again(client: FlaskClient) -> None:
     assert client.get("/openapi.json", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_every_file_of_the_page_is_served_from_here(client: FlaskClient) -> None:
-    page = client.get("/docs")
+@pytest.mark.parametrize("path", PAGES)
+def test_every_file_of_a_page_is_served_from_here(client: FlaskClient, path: str) -> None:
+    page = client.get(path)
     files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
 
-    assert len(files) >= 5
+    assert len(files) >= 4
     for file in files:
         with client.get(file) as response:
             assert response.status_code == 200, file
 
 
-def test_page_forbids_foreign_and_inline_code(client: FlaskClient) -> None:
-    page = client.get("/docs/")
+@pytest.mark.parametrize("path", [*PAGES, "/docs/"])
+def test_pages_forbid_foreign_and_inline_code(client: FlaskClient, path: str) -> None:
+    page = client.get(path)
 
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
     assert re.findall(r"<script(?![^>]* src=)", page.text) == []
+
+
+def test_the_page_of_streams_needs_nothing_inline(client: FlaskClient) -> None:
+    page = client.get("/docs/streams")
+
+    assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+    assert re.findall(r"<style|\sstyle=|\son\w+=", page.text) == []
+
+
+def test_its_script_imports_what_is_there(client: FlaskClient) -> None:
+    with client.get("/static/streams.js") as response:
+        imported = re.findall(r'from "\./([^"]+)"', response.text)
+
+    assert imported
+    for name in imported:
+        with client.get(f"/static/{name}") as response:
+            assert response.mimetype == "text/javascript", name
 
 
 @pytest.mark.parametrize("path", ["/docs/../__init__.py", "/docs/%2e%2e/__init__.py", "/docs/nothing.js"])

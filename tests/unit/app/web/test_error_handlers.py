@@ -22,6 +22,7 @@ from app.errors import (
     RateLimited,
     StoreError,
     StoreUnreachable,
+    TooManyErrors,
 )
 from app.web.api import error_classes
 from app.web.error_handlers import MOST_TOLD, answer_http_exception, init_error_handlers, is_told, status_of
@@ -41,8 +42,9 @@ def client_of_view_raising(error: Exception) -> FlaskClient:
 def test_only_failures_of_the_server_itself_are_500() -> None:
     failures = {error for error in error_classes() if status_of(error) == 500}
 
-    # A job's error, which no request ever meets.
-    assert {error for error in failures if not issubclass(error, StoreError)} == {GalleyError, JobAbandoned}
+    # Two are errors of jobs, which no request ever meets.
+    others = {error for error in failures if not issubclass(error, StoreError)}
+    assert others == {GalleyError, JobAbandoned, TooManyErrors}
 
 
 def test_failures_inside_are_not_told() -> None:

@@ -1,7 +1,9 @@
 """Services start once and close whole."""
 
+import os
 from dataclasses import dataclass, field
 
+from app.infra.job_files import STAGING
 from app.web.extensions import services, services_of
 from tests.factories.web import WebWorker
 
@@ -39,6 +41,17 @@ def test_listeners_that_never_started_are_not_stopped(worker: WebWorker) -> None
     worker.services.close()
 
     assert listener.told == []
+
+
+def test_start_sweeps_uploads_that_an_earlier_process_left(worker: WebWorker) -> None:
+    left = worker.services.settings.var_dir / "jobs" / STAGING / "half"
+    left.mkdir(parents=True)
+    os.utime(left, (1000.0, 1000.0))
+
+    worker.services.start()
+    worker.services.close()
+
+    assert not left.exists()
 
 
 def test_views_and_servers_reach_the_same_services(worker: WebWorker) -> None:

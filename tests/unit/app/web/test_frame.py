@@ -89,10 +89,6 @@ def test_the_address_is_what_the_trusted_proxies_saw(tmp_path: Path, trusted: in
     assert response.text == f"http {address}"
 
 
-def test_types_are_not_guessed(client: FlaskClient) -> None:
-    assert client.get("/docs").headers["X-Content-Type-Options"] == "nosniff"
-
-
 def test_views_and_hooks_are_plain_functions(worker: WebWorker) -> None:
     app = worker.app
     hooks = [

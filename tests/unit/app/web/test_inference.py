@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import InvalidFields, ModelNotFound
 from app.web.auth import current_identity
-from app.web.inference import client_of_request, predict
+from app.web.inference import current_call, predict
 from app.web.request_context import RequestContext, current_context
 from tests.factories.web import WebWorker
 
@@ -66,11 +66,11 @@ def test_what_cannot_be_a_subject_is_refused(worker: WebWorker, header: str) -> 
 def test_client_is_known_where_a_token_was_sent(worker: WebWorker) -> None:
     with worker.app.test_request_context("/api/v1/models", headers=worker.bearer()):
         worker.app.preprocess_request()
-        assert client_of_request() == current_identity().client_id
+        assert current_call().client_id == current_identity().client_id
 
     with worker.app.test_request_context("/health/live"):
         worker.app.preprocess_request()
-        assert client_of_request() == ""
+        assert current_call().client_id == ""
 
 
 def test_failure_names_nobody(worker: WebWorker) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,10 +11,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.web.auth import requires
-from app.web.limits import limited
+from app.web.limits import IDS_OF_AN_ADDRESS, LimitClass, limited, limits_of
 from tests.factories.web import WebWorker, make_worker
 
-LIMITS = {"limit_inference": "5/hour", "limit_management": "2/hour", "limit_login_failures": "3/hour"}
+LIMITS: dict[str, Any] = {
+    "limit_inference": "5/hour",
+    "limit_management": "2/hour",
+    "limit_login_failures": "3/hour",
+    "limit_events": "2/hour",
+}
 
 
 @limited("inference")
@@ -89,6 +95,18 @@ def test_routes_of_a_class_are_counted_together(client: FlaskClient, worker: Web
     assert answer.headers["X-RateLimit-Remaining"] == "0"
 
 
+def test_events_of_streams_have_a_limit_of_their_own(worker: WebWorker) -> None:
+    limits = limits_of(worker.app)
+    standings = [limits.count_event("shop") for _ in range(3)]
+    refusal = standings[-1].refusal(LimitClass.EVENTS)
+
+    assert [(standing.remaining, standing.is_over) for standing in standings] == [(1, False), (0, False), (0, True)]
+    assert "limit of 2 events" in refusal.detail
+    assert 3590 < refusal.retry_after_s <= 3600
+    assert not limits.count_event("bank").is_over
+    assert limits.standings("shop")[LimitClass.MANAGEMENT].remaining == 2
+
+
 def test_clients_do_not_share_a_limit(client: FlaskClient, worker: WebWorker) -> None:
     first, second = worker.bearer(), worker.bearer()
     for _ in range(3):
@@ -148,6 +166,18 @@ def test_failed_logins_of_one_client_do_not_lock_out_another(client: FlaskClient
     assert log_in(client, "admin", secret).status_code == 200
 
 
+def test_an_address_that_tries_many_ids_is_refused(client: FlaskClient, worker: WebWorker) -> None:
+    secret = worker.services.clients.create_admin(by="test").secret
+    answers = [log_in(client, f"guess-{number}", "wrong") for number in range(3 * IDS_OF_AN_ADDRESS)]
+    here = log_in(client, "admin", secret)
+    form = {"grant_type": "client_credentials", "client_id": "admin", "client_secret": secret}
+    elsewhere = client.post("/auth/token", data=form, environ_base={"REMOTE_ADDR": "10.0.0.9"})
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert (here.status_code, here.json["code"], elsewhere.status_code) == (429, "rate_limited", 200)
+    assert int(here.headers["Retry-After"]) > 0
+
+
 def test_good_logins_are_not_counted(client: FlaskClient, worker: WebWorker) -> None:
     secret = worker.services.clients.create_admin(by="test").secret
 
@@ -161,3 +191,15 @@ def test_failures_elsewhere_do_not_lock_out_an_address(client: FlaskClient, work
         client.post("/auth/token", data=form, environ_base={"REMOTE_ADDR": "10.0.0.9"})
 
     assert log_in(client, "admin", secret).status_code == 200
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+@pytest.mark.parametrize("path", ["/api/v1/recommendations", "/v2/models/none/infer"])
+def test_hot_requests_that_fail_are_counted_too(tmp_path: Path, path: str, *, fast_path: bool) -> None:
+    worker = make_worker(tmp_path, fast_path=fast_path, **LIMITS)
+    headers, client = worker.bearer(), worker.app.test_client()
+    answers = [client.post(path, data=b"{", content_type="application/json", headers=headers) for _ in range(6)]
+    worker.services.close()
+
+    assert [answer.status_code == 429 for answer in answers] == [False] * 5 + [True]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0"]

@@ -7,6 +7,7 @@ import pytest
 import structlog
 from flask.testing import FlaskClient
 
+from tests.factories.traces import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED
 from tests.factories.web import WebWorker
 
 PATH = "/api/v1/images/classifications"
@@ -50,8 +51,8 @@ def test_timeout_never_extends_the_servers(worker: WebWorker, client: FlaskClien
     worker.publish()
     headers = worker.bearer()
 
-    client.post(PATH, data=b"raw", headers=headers)
-    client.post(PATH, data=b"raw", headers={**headers, "Request-Timeout": "3600"})
+    client.post(PATH, data=b"one", headers=headers)
+    client.post(PATH, data=b"two", headers={**headers, "Request-Timeout": "3600"})
 
     servers, asked = (call.deadline for call in worker.inference.calls)
     assert asked - servers < 5.0
@@ -77,7 +78,33 @@ def test_log_line_tells_who_asked_what(worker: WebWorker, client: FlaskClient, l
         "version": 1,
         "queue_ms": 1.0,
         "compute_ms": 2.0,
+        "cache": "miss",
     }
+
+
+@pytest.mark.parametrize("traceparent", [SAMPLED, UNSAMPLED])
+def test_callers_trace_is_told_and_handed_on(
+    worker: WebWorker, client: FlaskClient, logs: list[Any], traceparent: str
+) -> None:
+    worker.publish()
+    client.post(PATH, data=b"row", headers={**worker.bearer(), "X-Request-ID": "r1", "Traceparent": traceparent})
+
+    line = next(log for log in logs if log["event"] == "request")
+    assert (line["trace_id"], line["parent_span_id"]) == (TRACE_ID, SPAN_ID)
+    assert line["trace_flags"] == traceparent[-2:]
+    (traced,) = worker.inference.calls[0].traced
+    assert traced.request_id == "r1"
+    assert traced.traceparent == f"00-{TRACE_ID}-{line['span_id']}-{line['trace_flags']}"
+
+
+@pytest.mark.parametrize("traceparent", ["nonsense", f"{SAMPLED}, {SAMPLED}"])
+def test_wrong_trace_counts_as_none(worker: WebWorker, client: FlaskClient, logs: list[Any], traceparent: str) -> None:
+    worker.publish()
+    response = client.post(PATH, data=b"row", headers={**worker.bearer(), "Traceparent": traceparent})
+
+    assert response.status_code == 200
+    assert not any("trace_id" in log for log in logs)
+    assert not worker.inference.calls[0].traced
 
 
 def test_log_holds_neither_token_nor_payload(worker: WebWorker, client: FlaskClient, logs: list[Any]) -> None:

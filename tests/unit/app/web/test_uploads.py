@@ -1,5 +1,6 @@
 """Forms go to disk part by part; whatever is wrong with one is told by the part's name."""
 
+import hashlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ RULES = {
     "file": PartRule(most_bytes=3_000_000, is_required=True, place=lambda _name: "file.bin"),
     "assets": PartRule(most_bytes=1000, most=3, place=asset_path),
     "note": PartRule(most_bytes=10),
+    "told": PartRule(most_bytes=1000, place=lambda _name: "told.bin", is_hashed=True),
 }
 FILE = ("file", ("any.bin", b"bytes"))
 
@@ -57,7 +59,9 @@ def app(tmp_path: Path, folder: Path) -> Flask:
     def receive() -> dict[str, Any]:
         check_room_for_body(folder)
         form = receive_form(RULES, folder)
-        return {"texts": {name: text.decode() for name, text in form.texts.items()}, "files": list(form.files)}
+        return {"texts": {name: text.decode() for name, text in form.texts.items()}, "files": list(form.files)} | {
+            path.name: digest for path, digest in form.digests.items()
+        }
 
     return app
 
@@ -81,6 +85,14 @@ def test_files_go_to_disk_and_texts_come_back(app: Flask, folder: Path) -> None:
     assert answer.json == {"texts": {"note": "hello"}, "files": ["file", "assets"]}
     assert (folder / "file.bin").read_bytes() == content
     assert [(folder / f"assets/{name}.txt").read_bytes() for name in "ab"] == [b"one", b"\r\n--two\r\n"]
+
+
+def test_digests_are_told_of_files_that_are_hashed(app: Flask) -> None:
+    answer = post(app, FILE, ("told", ("x", b"bytes")))
+
+    assert answer.json["files"] == ["file", "told"]
+    assert answer.json["told.bin"] == hashlib.sha256(b"bytes").hexdigest()
+    assert "file.bin" not in answer.json
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_a_good_model_is_published(publish: Publish, artifact: Path, store: Mode
     store.verify(ModelRef("colours", 1))
 
 
+@pytest.mark.long
 def test_options_place_the_version(publish: Publish, artifact: Path, store: ModelStore, run: Run) -> None:
     publish(artifact)
     result = publish(artifact, "--version", "7", "--alias", "candidate", "--pin")
@@ -144,6 +145,7 @@ def test_what_is_no_torchscript_is_refused(publish: Publish, tmp_path: Path, var
         assert_refused(publish(path), "not a whole TorchScript archive", var_dir)
 
 
+@pytest.mark.long
 def test_a_module_without_forward_is_refused(publish: Publish, tmp_path: Path, var_dir: Path) -> None:
     path = save_scripted(NoForward(), tmp_path / "no-forward.pt")
 

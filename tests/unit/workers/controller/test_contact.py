@@ -10,6 +10,7 @@ import zmq
 from app.inference.messages import RunnerState, RunnerStatus, StatusRequest
 from tests.factories.waiting import wait_until
 from tests.fakes.runner import Answer, FakeRunner
+from workers.controller import contact as contact_module
 from workers.controller.contact import RunnerContact
 
 
@@ -77,6 +78,21 @@ def test_open_question_is_not_repeated_at_once(contact: RunnerContact, runner: F
     wait_until(lambda: runner.requests)
 
     assert len(runner.requests) == 1
+
+
+def test_answer_is_not_followed_by_a_question_at_once(
+    contact: RunnerContact, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_module, "PAUSE_S", 60.0)
+    contact.ask()
+    hear(contact)
+    contact.ask()
+
+    assert contact.silent_s == 0.0, "a question is open"
+    monkeypatch.setattr(contact_module, "PAUSE_S", 0.0)
+    contact.ask()
+    hear(contact)
+    assert len(runner.requests) == 2
 
 
 def test_unreadable_answer_is_passed_over(contact: RunnerContact, runner: FakeRunner) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.early_signals import status_after_early_hangup
 from tests.factories.settings import make_settings
 from workers.controller.__main__ import main, take_lock
 
@@ -30,6 +31,10 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     assert main() == 2
     assert "HEARTBEAT_S" in capsys.readouterr().err
+
+
+def test_hangup_during_the_imports_does_not_end_it(tmp_path: Path) -> None:
+    assert status_after_early_hangup("workers.controller", VAR_DIR=str(tmp_path), HEARTBEAT_S="often") == 2
 
 
 def test_controller_is_free_of_torch() -> None:

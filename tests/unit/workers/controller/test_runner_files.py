@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import LONGEST_RUN_DIR
+from app.run_dir import LONGEST_RUN_DIR
 from workers.controller.runner_files import RunnerFiles, RunnerNote
 
 SOCKET_PATH_LIMIT = 107

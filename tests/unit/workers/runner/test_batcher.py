@@ -6,19 +6,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from app.inference.messages import Form, InferReply, InferRequest, Lane, Refusal, RunnerReply, decode_reply
+from app.inference.messages import Form, InferReply, InferRequest, Refusal, RunnerLoad, RunnerReply, decode_reply
 from model_store.model_ref import ModelRef
 from tests.factories.pictures import plain_picture
 from tests.factories.tensor_models import Doubles, doubles_manifest
 from tests.factories.tensors import Body, image_body, json_body
 from tests.factories.waiting import wait_until
 from tests.unit.workers.runner.test_batch import doubles_body, make_runner, tensor_runner
-from workers.runner import batcher
-from workers.runner.batch import BatchRunner
+from workers.runner import door
 from workers.runner.batcher import Batcher
 from workers.runner.metrics import RunnerMetrics
 from workers.runner.plan import ExecutionPlan
@@ -32,10 +32,9 @@ SLOW_PICTURE = plain_picture((1, 2, 3), kind="BMP")  # only a PNG is quick: the 
 class Bench:
     """A batcher whose answers are kept instead of sent."""
 
-    def __init__(
-        self, folder: Path, *, plan: ExecutionPlan = PLAN, capacity: int = 10, runner: BatchRunner | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, plan: ExecutionPlan = PLAN, capacity: int = 10, runner: Any = None) -> None:
         self.sent: list[RunnerReply] = []
+        self.calls = 0
         self.batcher = Batcher(
             runner or make_runner(folder),
             plan,
@@ -45,9 +44,10 @@ class Bench:
             wake=lambda: None,
         )
 
-    def submit(self, rows: int, *, left_s: float = 60.0, lane: Lane = Lane.INTERACTIVE, data: bytes = PICTURE) -> None:
+    def submit(self, rows: int, *, left_s: float = 60.0, data: bytes = PICTURE, **fields: Any) -> None:
         """Submit a call of so many rows."""
-        request = InferRequest(call_id=len(self.sent), deadline=time.monotonic() + left_s, lane=lane)
+        self.calls += 1
+        request = InferRequest(call_id=self.calls, deadline=time.monotonic() + left_s, **fields)
         self.batcher.submit(b"caller", request, [data] * rows)
 
     def submit_tensors(self, body: Body) -> None:
@@ -90,42 +90,12 @@ def test_takes_what_fits_and_refuses_the_rest(bench: Bench) -> None:
     assert bench.batcher.queued_rows == 0
 
 
-def test_a_full_queue_says_when_there_will_be_room(bench: Bench) -> None:
-    bench.batcher.row_cost_s = 2.0
-    bench.submit(8)
-    bench.submit(5)
-
-    refusal = bench.sent[0]
-    assert isinstance(refusal, Refusal)
-    assert refusal.retry_after_s == pytest.approx(3 * 2.0)
-
-
-def test_a_deadline_that_cannot_be_met_is_refused_at_once(bench: Bench) -> None:
-    bench.batcher.row_cost_s = 2.0
-    bench.submit(5, left_s=60.0)
-    bench.submit(1, left_s=4.0)
-
-    refusal = bench.sent[0]
-    assert isinstance(refusal, Refusal)
-    assert refusal.code == "queue_full"
-    assert refusal.retry_after_s == pytest.approx(10.0 - 4.0, abs=0.5)
-
-
 def test_an_empty_runner_tries_whatever_the_deadline(bench: Bench) -> None:
     bench.batcher.row_cost_s = 100.0
     bench.submit(1, left_s=5.0)
     bench.pump_until(1)
 
     assert bench.codes() == [""]
-
-
-def test_rows_of_the_batch_lane_do_not_speak_against_interactive_ones(bench: Bench) -> None:
-    bench.batcher.row_cost_s = 2.0
-    bench.submit(5, lane=Lane.BATCH)
-    bench.submit(1, left_s=4.0, lane=Lane.INTERACTIVE)
-    bench.submit(1, left_s=4.0, lane=Lane.BATCH)
-
-    assert bench.codes() == ["queue_full"]
 
 
 def test_what_expires_while_it_waits_is_dropped_before_work(bench: Bench) -> None:
@@ -203,8 +173,32 @@ def test_times_are_part_of_the_answer(bench: Bench) -> None:
     assert reply.queue_s >= 0.0
 
 
+def test_answers_and_refusals_tell_how_busy_the_runner_is(bench: Bench) -> None:
+    bench.submit(6, client_id="a")
+    bench.submit(1, left_s=0.0)
+    bench.submit(2, client_id="b")
+    bench.pump_until(3)
+
+    loads = [reply.load for reply in bench.sent if isinstance(reply, InferReply | Refusal)]
+    assert loads[0] == RunnerLoad(queued_rows=6, computing_rows=0, clients=1, row_cost_s=0.01)
+    assert loads[-1] is not None
+    assert (loads[-1].queued_rows, loads[-1].computing_rows) == (0, 0)
+
+
+def test_a_flooding_client_keeps_nobody_waiting(bench: Bench) -> None:
+    for _ in range(5):
+        bench.submit(2, client_id="flood")
+    bench.submit(2, client_id="polite")
+    bench.submit(1, client_id="flood")
+    bench.pump_until(7)
+
+    assert bench.codes() == ["share_exceeded", *[""] * 6]
+    order = [reply.call_id for reply in bench.sent if isinstance(reply, InferReply)]
+    assert order.index(6) <= 2
+
+
 def test_waiting_bytes_are_bounded_but_for_a_call_that_is_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher, "MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr(door, "MAX_HELD_BYTES", 1000)
     bench.submit(1, data=bytes(5000))
     bench.submit(1, data=bytes(1))
 

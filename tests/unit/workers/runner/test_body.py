@@ -180,7 +180,7 @@ def test_a_busy_heavy_runner_refuses_what_it_cannot_hold_or_finish(tmp_path: Pat
         caller.wait_for(RunnerState.READY)
         held = caller.send([picture] * 40, lane=Lane.BATCH)
         hasty = caller.refused([picture], timeout_s=0.001, lane=Lane.BATCH)
-        full = caller.refused([picture] * 40)
+        full = caller.refused([picture] * 40, lane=Lane.BATCH)
         reply, answers = caller.receive()
 
     assert hasty.code in {"queue_full", "deadline_exceeded"}

@@ -1,10 +1,11 @@
 """Each thread says how many torch threads its calls take."""
 
 import threading
+from pathlib import Path
 
 import torch
 
-from workers.runner.device import available_cores, use_torch_threads
+from workers.runner.device import available_cores, start_fork_pool, use_torch_threads
 
 
 def test_threads_are_set_for_the_calling_thread_only() -> None:
@@ -48,3 +49,9 @@ def test_threads_keep_theirs_whatever_another_sets_before_their_first_use() -> N
 
 def test_there_is_a_core() -> None:
     assert available_cores() >= 1
+
+
+def test_fork_pool_has_threads_before_a_model_forks() -> None:
+    start_fork_pool()
+
+    assert "PTThreadPool" in {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}

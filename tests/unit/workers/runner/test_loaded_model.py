@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from app.errors import ModelFailed, SignatureMismatch
 from model_store.manifest import TensorSpec
-from tests.factories.models import colour_manifest, tensor
+from tests.factories.models import ColourModel, ForkingColourModel, colour_manifest, tensor
 from workers.runner.loaded_model import Layout, LoadedModel, last_line
 
 ROWS = torch.zeros(2, 3, 8, 8)
@@ -88,3 +88,12 @@ def test_pictures_reach_the_model_in_its_layout() -> None:
 
 def test_an_error_without_words_is_called_by_its_class() -> None:
     assert last_line(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize(("module", "forks"), [(ForkingColourModel(work=1), True), (ColourModel(), False)])
+def test_it_says_whether_it_forks(module: nn.Module, forks: bool) -> None:
+    scripted = torch.jit.script(module.eval())
+
+    assert LoadedModel(colour_manifest(), scripted).forks is forks
+    assert LoadedModel(colour_manifest(), torch.jit.freeze(scripted)).forks is forks
+    assert not LoadedModel(colour_manifest(), module).forks

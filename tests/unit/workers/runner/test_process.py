@@ -11,9 +11,11 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import psutil
+import pytest
 import zmq
 
 from app.inference.messages import RunnerState
+from app.infra.metrics import MetricsReader
 from tests.factories.models import WrongWidth
 from tests.factories.pictures import answers_colour, plain_picture
 from tests.factories.runners import Caller, make_spec
@@ -52,6 +54,22 @@ def test_lives_until_sigterm_and_ignores_ctrl_c(tmp_path: Path, socket_folder: P
         assert answers[0] is not None
         assert answers_colour(answers[0], (255, 0, 0))
         assert process.exitcode == 0
+
+
+def test_what_it_took_is_noted_to_its_end(tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = tmp_path / "runners"
+    metrics.mkdir()
+    # As the controller's forkserver has it: whether to share is decided on import.
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
+    with spawned(make_spec(tmp_path, socket_folder, metrics_dir=metrics)) as (process, caller):
+        caller.wait_for(RunnerState.READY)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(20)
+
+        told = {series.name: value for series, value in MetricsReader().samples([metrics])}
+        assert told["galley_processes"] == 0
+        assert told["galley_process_cpu_seconds_total"] > 0
 
 
 def test_a_failed_load_ends_with_one_when_told_to(tmp_path: Path, socket_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The queue: bounded by its caller, interactive first, no lane and no call starves."""
+"""The queue: interactive first, no lane, no client and no call starves."""
 
 from app.inference.messages import InferRequest, Lane
 from workers.runner.calls import Call
@@ -61,7 +61,16 @@ def test_expired_calls_leave_with_all_their_rows() -> None:
 def test_counts_what_is_ahead_of_each_lane() -> None:
     queue = filled(make_call(3), make_call(4, lane=Lane.BATCH))
 
-    assert (queue.ahead(Lane.INTERACTIVE), queue.ahead(Lane.BATCH), len(queue)) == (3, 7, 7)
+    assert [queue.ahead(make_call(1, lane=lane)) for lane in Lane] == [3, 7]
+    assert len(queue) == 7
+
+
+def test_counts_clients_and_what_each_holds_by_lane() -> None:
+    queue = filled(make_call(3), make_call(4, lane=Lane.BATCH))
+
+    assert queue.client_count == 2
+    assert [queue.held(make_call(1, lane=lane)) for lane in Lane] == [(3, 3), (4, 4)]
+    assert queue.size_bytes == 7
 
 
 def test_all_can_be_removed() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workers.runner.values import Strings, Value, joined, kind, sliced, turned
+from workers.runner.values import Packed, Strings, Value, joined, kind, sliced, turned
 
 
 def rows(value: Value) -> list[list[object]]:
@@ -32,6 +32,16 @@ def test_what_was_sliced_can_be_joined(table: Value) -> None:
     assert rows(joined(parts)) == rows(table)
     assert tuple(joined(parts).shape) == (3, 2)
     assert joined([table]) is table
+
+
+def test_packed_rows_are_joined_to_a_tensor_of_their_own() -> None:
+    parts = [Packed(bytes([row, 0, 9, 1]), torch.int16, (1, 2)) for row in range(3)]
+    table = joined(parts)
+    assert isinstance(table, torch.Tensor)
+    table.add_(1)
+
+    assert table.tolist() == [[1, 266], [2, 266], [3, 266]]
+    assert rows(joined(parts[:1])) == [[0, 265]]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=kind)

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from celery import Celery
 from prometheus_client import REGISTRY
 
 from app.errors import DatabaseUnavailable
+from app.infra.log_context import follow_request
 from tests.factories.settings import make_settings
 from workers.bootstrap import assemble
 from workers.tasks.base import GalleyTask
 
 
+# NOTE: `shared=False`: a task is made for every later app of the process otherwise, in other tests too.
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Celery]:
     app = Celery("test", set_as_current=False, task_cls=GalleyTask)
@@ -28,7 +31,7 @@ def count(task: str, result: str) -> float:
 
 
 def test_task_finds_its_parts(app: Celery) -> None:
-    @app.task(bind=True, name="test.parts")
+    @app.task(bind=True, shared=False, name="test.parts")
     def port(self: GalleyTask) -> int:
         return self.parts.settings.port
 
@@ -36,7 +39,7 @@ def test_task_finds_its_parts(app: Celery) -> None:
 
 
 def test_good_end_is_counted_and_measured(app: Celery) -> None:
-    @app.task(name="test.good")
+    @app.task(shared=False, name="test.good")
     def good() -> None:
         return None
 
@@ -49,7 +52,7 @@ def test_good_end_is_counted_and_measured(app: Celery) -> None:
 def test_mistake_is_counted_and_not_tried_again(app: Celery) -> None:
     runs = []
 
-    @app.task(name="test.mistake")
+    @app.task(shared=False, name="test.mistake")
     def mistake() -> None:
         runs.append(1)
         raise ValueError("a mistake")
@@ -61,7 +64,7 @@ def test_mistake_is_counted_and_not_tried_again(app: Celery) -> None:
 def test_outage_is_tried_again(app: Celery) -> None:
     runs = []
 
-    @app.task(name="test.outage")
+    @app.task(shared=False, name="test.outage")
     def outage() -> str:
         runs.append(1)
         if len(runs) < 3:
@@ -70,3 +73,19 @@ def test_outage_is_tried_again(app: Celery) -> None:
 
     assert outage.apply().get() == "done"
     assert count("test.outage", "retried") == 2
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_last_line_of_a_task_names_its_request(app: Celery, ends_well: bool) -> None:
+    @app.task(shared=False, name="test.follows")
+    def follows(request_id: str) -> None:
+        if request_id:
+            follow_request(request_id, "")
+        if not ends_well:
+            raise ValueError("a mistake")
+
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+        follows.apply(["r1"])
+        follows.apply([""])
+
+    assert [line.get("request_id") for line in logs if line.get("task") == "test.follows"] == ["r1", None]

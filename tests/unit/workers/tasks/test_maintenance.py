@@ -10,13 +10,17 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.db.repositories.clients import ClientRepository
-from app.db.repositories.jobs import JobRepository
+from app.db.repositories.jobs import JobFacts, JobRepository, JobState
 from app.db.repositories.outcomes import OutcomeRepository
 from app.db.repositories.removals import RemovalRepository
 from app.errors import RedisUnavailable
-from app.services.jobs import VERIFICATION, JobDraft
+from app.infra.metric_folding import fold_dead_process
+from app.infra.metrics import MetricsReader
+from app.services.jobs import VERIFICATION, JobDraft, new_job_id
 from model_store.model_ref import ModelRef
 from tests.factories.database import make_database
+from tests.factories.jobs import make_job
+from tests.factories.metric_files import leave_release
 from tests.factories.outcomes import make_outcome
 from tests.factories.settings import make_settings
 from tests.factories.versions import accept, make_draft, publish_bytes
@@ -77,6 +81,18 @@ def test_removals_that_broke_off_are_finished_and_break_nothing(parts: WorkerPar
     assert parts.store.refs() == [ModelRef("tiny", 1)]
 
 
+def test_what_was_counted_of_deleted_versions_is_forgotten(parts: WorkerParts, tmp_path: Path) -> None:
+    runners = parts.settings.metrics_dir / "runners"
+    parts.releases.release(make_draft(tmp_path, name="digits"), prove=accept, by="test")
+    fold_dead_process(runners, leave_release(runners, 1))
+    with parts.database.write() as session:
+        RemovalRepository(session).delete(ModelRef("digits", 1), datetime.now(UTC))
+    assert MetricsReader().samples([runners])
+    maintenance.check_store()  # type: ignore[call-arg]
+
+    assert MetricsReader().samples([runners]) == []
+
+
 def test_uploads_of_no_job_are_swept(parts: WorkerParts) -> None:
     with parts.publishing.receiving("tiny") as (_, folder):
         (folder / "model.pt").write_bytes(b"weights")
@@ -121,3 +137,23 @@ def test_only_old_outcomes_of_earlier_revisions_are_purged(parts: WorkerParts) -
 
     assert maintenance.purge_outcomes() == 1  # type: ignore[call-arg]
     assert maintenance.purge_outcomes() == 0  # type: ignore[call-arg]
+
+
+def test_jobs_that_ended_long_ago_are_purged_and_orphans_swept(parts: WorkerParts, tmp_path: Path) -> None:
+    orphan = tmp_path / "jobs" / new_job_id()
+    orphan.mkdir(parents=True)
+    os.utime(orphan, (1000.0, 1000.0))
+    job = _ended_job(parts, days_ago=parts.settings.job_result_days + 1)
+
+    assert maintenance.purge_jobs() == {"purged": 1, "swept": 1, "failed": 0}  # type: ignore[call-arg]
+    assert not orphan.exists()
+    assert REGISTRY.get_sample_value("galley_job_files_stuck") == 0
+    assert parts.jobs.find(job.id).purged_at is not None
+
+
+def _ended_job(parts: WorkerParts, *, days_ago: int) -> JobFacts:
+    ended_at = datetime.now(UTC) - timedelta(days=days_ago)
+    with parts.database.write() as session:
+        job = make_job(state=JobState.SUCCEEDED, created_at=ended_at, finished_at=ended_at)
+        JobRepository(session).add(job)
+    return job

@@ -52,7 +52,7 @@ def picture() -> Image.Image:
     return Image.fromarray(noise.numpy()).resize((500, 375))
 
 
-@pytest.mark.parametrize("architecture", [SMALL, "googlenet"])
+@pytest.mark.parametrize("architecture", [SMALL, pytest.param("googlenet", marks=pytest.mark.long)])
 def test_a_classifier_is_proven_with_its_samples(architecture: str, tmp_path: Path) -> None:
     drawn = draft(tmp_path, architecture)
     model = prove(drawn, tmp_path)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +11,9 @@ from app.db.session import Database
 from app.errors import AliasNotFound
 from model_store.model_ref import ModelRef
 from tests.factories.catalog import make_facts
-from tests.factories.database import make_database
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE, TWO = ModelRef("digits", 1), ModelRef("digits", 2)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -73,3 +64,17 @@ def test_the_history_is_the_newest_first_and_of_one_alias(aliases: AliasReposito
     assert aliases.history("digits", "stable") == moves[::-1]
     assert aliases.history("digits", "stable", offset=1, limit=1) == [moves[1]]
     assert (aliases.count_history("digits", "stable"), aliases.count_history("digits", "gone")) == (3, 0)
+
+
+def test_how_long_answers_are_kept_is_said_and_taken_back(aliases: AliasRepository) -> None:
+    aliases.claim(ONE, "stable", by="a", at=NOW)
+    befores = [aliases.set_cache_ttl("digits", "stable", ttl_s) for ttl_s in (30, 0, None)]
+    aliases.set_cache_ttl("digits", "stable", 7)
+    aliases.move(TWO, "stable", by="b", at=NOW)
+    found = aliases.find("digits", "stable")
+
+    assert befores == [None, 30, 0]
+    assert found is not None
+    assert (found.version, found.cache_ttl_s) == (2, 7)
+    with pytest.raises(AliasNotFound):
+        aliases.set_cache_ttl("digits", "gone", 1)

@@ -2,22 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from app.db.repositories.clients import ClientRepository, is_client_id
 from app.db.session import Database
-from app.errors import ClientExists, ClientNotFound
+from app.errors import ClientExists, ClientNotFound, RevokedToken
 from tests.factories.clients import NOW, make_facts
-from tests.factories.database import make_database
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -56,6 +47,21 @@ def test_unknown_ids_are_not_found(clients: ClientRepository, client_id: str) ->
         clients.get(client_id)
     with pytest.raises(ClientNotFound):
         clients.delete(client_id)
+
+
+def test_a_lock_is_not_for_those_of_a_client_that_is_gone(clients: ClientRepository) -> None:
+    issued_at = NOW.timestamp() + 1
+    with pytest.raises(RevokedToken):
+        clients.lock("checkout", issued_at=issued_at)
+    clients.add(make_facts())
+    clients.lock("checkout", issued_at=issued_at)
+
+    clients.delete("checkout")
+    clients.add(make_facts(created_at=NOW + timedelta(seconds=2)))
+
+    with pytest.raises(RevokedToken):
+        clients.lock("checkout", issued_at=issued_at)
+    clients.lock("checkout")
 
 
 def test_deleting_a_client_deletes_its_secrets(clients: ClientRepository) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +12,11 @@ from app.db.repositories.routes import RouteRepository
 from app.db.session import Database
 from app.errors import VersionNotFound
 from model_store.model_ref import ModelRef
-from tests.factories.database import make_database
 from tests.factories.routes import make_route
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE = ModelRef("tiny", 1)
 TWO = ModelRef("tiny", 2)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -109,3 +100,11 @@ def test_what_points_at_a_version_is_named(database: Database) -> None:
             "it is pinned",
         ]
         assert repository.uses(TWO) == []
+
+
+def test_whether_answers_are_kept_comes_back(repository: ModelRepository) -> None:
+    changed = facts(TWO, is_cached=False, is_cached_per_client=True)
+    for each in (facts(ONE), changed):
+        repository.add_version(each)
+
+    assert repository.versions("tiny") == [facts(ONE, is_cached=True, is_cached_per_client=False), changed]

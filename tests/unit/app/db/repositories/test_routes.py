@@ -1,21 +1,12 @@
 """A route is put and taken away, and no revision comes twice."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from app.db.repositories.routes import RouteRepository
 from app.db.session import Database
-from tests.factories.database import make_database
 from tests.factories.routes import make_route
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = make_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture

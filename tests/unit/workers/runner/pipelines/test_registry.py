@@ -1,6 +1,7 @@
 """A model is read by the pipeline of its task, and by that of tensors whatever its task."""
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -10,8 +11,12 @@ from app.inference.messages import Form
 from model_store.manifest import Manifest, Task, TensorSpec, decode_manifest
 from tests.architecture.source import ROOT
 from tests.factories.models import colour_manifest
+from tests.factories.ranking import make_world
+from tests.factories.scoring import RISK_FILE
+from workers.runner.assets import NO_ASSETS, Assets
 from workers.runner.pipelines.base import Limits
 from workers.runner.pipelines.images import ImagePipeline
+from workers.runner.pipelines.ranking import RankingPipeline
 from workers.runner.pipelines.registry import make_pipeline, make_pipelines
 from workers.runner.pipelines.tensors import TensorPipeline
 
@@ -34,6 +39,16 @@ def test_a_task_without_a_scenario_has_tensors_only() -> None:
     assert set(make_pipelines(ranking_manifest(), Limits())) == {Form.TENSORS}
 
 
+def test_a_ranking_model_that_says_who_its_rows_are_has_a_scenario(tmp_path: Path) -> None:
+    world = make_world()
+
+    pipelines = make_pipelines(world.manifest(), Limits(), Assets(world.save_assets(tmp_path)))
+
+    assert isinstance(pipelines[Form.SCENARIO], RankingPipeline)
+    with pytest.raises(InvalidManifest, match="does not have"):
+        make_pipelines(world.manifest(), Limits())
+
+
 def test_rehearses_with_the_scenario_where_there_is_one() -> None:
     assert isinstance(make_pipeline(colour_manifest(), Limits()), ImagePipeline)
     assert isinstance(make_pipeline(ranking_manifest(), Limits()), TensorPipeline)
@@ -44,9 +59,24 @@ def test_a_manifest_that_does_not_fit_its_task_is_refused() -> None:
         make_pipelines(colour_manifest(task="ranking"), Limits())
 
 
-def test_the_documented_examples_fit_their_tasks() -> None:
+def assets_for(manifest: Manifest, folder: Path) -> Assets:
+    """Return assets as large as a manifest's signature says; none where it does not name any."""
+    if manifest.scoring is not None:
+        path = folder / "risk.json"
+        path.write_bytes(RISK_FILE)
+        return Assets({str(manifest.scoring.merchant_risk): path})
+    if manifest.ranking is None:
+        return NO_ASSETS
+
+    items = manifest.outputs[0].shape[1]
+    return Assets(make_world(users=manifest.ranking.cold_row, items=items).save_assets(folder))
+
+
+def test_the_documented_examples_fit_their_tasks(tmp_path: Path) -> None:
     examples = re.findall(r'```json\n(\{\n  "task".*?)```', (ROOT / "docs/models.md").read_text("utf-8"), re.DOTALL)
     manifests = [decode_manifest(example.encode()) for example in examples]
+    made = [make_pipelines(manifest, Limits(), assets_for(manifest, tmp_path)) for manifest in manifests]
 
     assert {manifest.task for manifest in manifests} == set(get_args(Task))
-    assert all(Form.TENSORS in make_pipelines(manifest, Limits()) for manifest in manifests)
+    assert all(Form.TENSORS in pipelines for pipelines in made)
+    assert any(isinstance(pipelines.get(Form.SCENARIO), RankingPipeline) for pipelines in made)

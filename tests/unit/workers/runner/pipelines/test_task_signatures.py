@@ -50,6 +50,8 @@ def test_signatures_that_fit_are_taken(good: Manifest) -> None:
         (manifest("sequence-scoring", [EVENT, MEMORY], [SCORES, spec("memory_after", "FP64", [-1, 4])], state=STATE),
          "of one datatype"),
         (manifest("sequence-scoring", [MEMORY], [MEMORY_AFTER], state=STATE), "an input for the event"),
+        (manifest("tensor", [TEXTS], [LOUD], state=[StateSpec(input="texts", output="loud", shape=[])]), "is BYTES"),
+        (manifest("tensor", [MEMORY], [MEMORY_AFTER], state=STATE * 2), "share a tensor: memory, memory"),
         (manifest("text-classification", [EVENT], [SCORES]), "first input is texts"),
         (manifest("text-classification", [spec("texts", "BYTES", [-1, 2])], [SCORES]), "first input is texts"),
         (manifest("text-classification", [TEXTS], [LOUD]), "first output is scores"),

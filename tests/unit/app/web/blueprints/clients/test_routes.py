@@ -21,6 +21,7 @@ def test_a_new_client_is_shown_with_its_secret_once(
     answer = client.post("/api/v1/clients", json=NEW, headers=headers)
 
     assert answer.status_code == 201
+    assert answer.headers["Cache-Control"] == "no-store"
     made = answer.json
     assert made["scopes"] == ["infer", "jobs"]
     assert made["models"] == ["fraud*"]

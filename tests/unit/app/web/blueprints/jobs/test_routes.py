@@ -7,7 +7,10 @@ from flask.testing import FlaskClient
 
 from app.db.repositories.jobs import JobFacts
 from app.errors import SampleMismatch
+from app.services.batch_jobs import BatchJobs
 from app.services.jobs import JobDraft
+from tests.factories.job_posts import json_body, kept_files, plan_chunks, write_chunks
+from tests.factories.ranked_rows import publish_ranking_model
 from tests.factories.web import WebWorker
 
 PATH = "/api/v1/jobs"
@@ -102,12 +105,6 @@ def test_job_of_another_is_not_found(worker: WebWorker, client: FlaskClient, hea
         assert (response.status_code, response.json["code"]) == (404, "job_not_found")
 
 
-def test_reading_jobs_needs_a_scope(worker: WebWorker, client: FlaskClient) -> None:
-    headers = worker.bearer(scopes=frozenset({"infer"}))
-
-    assert client.get(PATH, headers=headers).status_code == 403
-
-
 def test_waiting_job_is_cancelled_then_forgotten(
     worker: WebWorker, client: FlaskClient, headers: dict[str, str], client_id: str
 ) -> None:
@@ -136,3 +133,72 @@ def test_deleting_jobs_needs_more_than_reading(worker: WebWorker, client: FlaskC
     headers = worker.bearer(scopes=frozenset({"models:read"}))
 
     assert client.delete(f"{PATH}/one", headers=headers).status_code == 403
+
+
+@pytest.fixture
+def poster(worker: WebWorker) -> dict[str, str]:
+    publish_ranking_model(worker)
+    return worker.bearer(scopes=frozenset({"jobs"}))
+
+
+def test_job_over_rows_is_cancelled_then_deleted(
+    worker: WebWorker, client: FlaskClient, poster: dict[str, str]
+) -> None:
+    job_id = client.post(PATH, headers=poster, **json_body()).json["id"]
+    plan_chunks(worker, job_id, rows=1, count=2)
+    write_chunks(worker, job_id, b'{"row":1}\n')
+
+    assert client.delete(f"{PATH}/{job_id}", headers=poster).status_code == 204
+    cancelled = client.get(f"{PATH}/{job_id}", headers=poster).json
+    assert (cancelled["state"], cancelled["progress"]["done"]) == ("cancelled", 1)
+    assert client.get(f"{PATH}/{job_id}/results", headers=poster).data == b'{"row":1}\n'
+
+    assert client.delete(f"{PATH}/{job_id}", headers=poster).status_code == 204
+    assert client.get(f"{PATH}/{job_id}", headers=poster).status_code == 404
+    assert kept_files(worker) == []
+
+
+def test_unchanged_document_is_one_etag_while_the_job_runs(
+    worker: WebWorker, client: FlaskClient, poster: dict[str, str]
+) -> None:
+    job_id = client.post(PATH, headers=poster, **json_body()).json["id"]
+    plan_chunks(worker, job_id, rows=1, count=2)
+    tag = client.get(f"{PATH}/{job_id}", headers=poster).headers["ETag"]
+
+    polls = [client.get(f"{PATH}/{job_id}", headers={**poster, "If-None-Match": tag}) for tag in (tag, f"W/{tag}")]
+    write_chunks(worker, job_id, b'{"row":1}\n')
+    changed = client.get(f"{PATH}/{job_id}", headers={**poster, "If-None-Match": tag})
+
+    assert [(poll.status_code, poll.data, poll.headers["ETag"]) for poll in polls] == [(304, b"", tag)] * 2
+    assert (changed.status_code, changed.json["progress"]["done"]) == (200, 1)
+
+
+def test_job_that_ends_while_it_is_cancelled_keeps_its_results(
+    worker: WebWorker, client: FlaskClient, poster: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = client.post(PATH, headers=poster, **json_body()).json["id"]
+    plan_chunks(worker, job_id, rows=2, count=1)
+    cancel = BatchJobs.cancel
+
+    def end_then_cancel(self: BatchJobs, cancelled_id: str) -> bool:
+        write_chunks(worker, job_id, b'{"row":1}\n{"row":2}\n', rows=2)
+        return cancel(self, cancelled_id)
+
+    monkeypatch.setattr(BatchJobs, "cancel", end_then_cancel)
+
+    assert client.delete(f"{PATH}/{job_id}", headers=poster).status_code == 204
+    assert client.get(f"{PATH}/{job_id}", headers=poster).json["state"] == "succeeded"
+    assert client.get(f"{PATH}/{job_id}/results", headers=poster).data == b'{"row":1}\n{"row":2}\n'
+
+
+def test_unchanged_list_is_not_sent_again(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], client_id: str
+) -> None:
+    job = make_job(worker, client_id)
+    known = {**headers, "If-None-Match": client.get(PATH, headers=headers).headers["ETag"]}
+
+    unchanged = client.get(PATH, headers=known)
+    assert (unchanged.status_code, unchanged.data) == (304, b"")
+    assert client.get(f"{PATH}?state=running", headers=known).status_code == 200
+    claim(worker, job)
+    assert client.get(PATH, headers=known).status_code == 200

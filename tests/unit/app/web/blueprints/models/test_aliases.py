@@ -113,3 +113,24 @@ def test_unchanged_aliases_are_not_sent_again(client: FlaskClient, headers: dict
     for path in (PATH, f"{PATH}/default"):
         tag = client.get(path, headers=headers).headers["ETag"]
         assert client.get(path, headers={**headers, "If-None-Match": tag}).status_code == 304
+
+
+def test_an_alias_says_how_long_answers_are_kept(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    shown = client.get(f"{PATH}/default", headers=headers).json["cache_ttl_s"]
+    put = [
+        client.put(f"{PATH}/default", json={"version": 1, **body}, headers=headers).json["cache_ttl_s"]
+        for body in ({"cache_ttl_s": 300}, {}, {"cache_ttl_s": 0}, {"cache_ttl_s": None})
+    ]
+
+    assert (shown, put) == (None, [300, 300, 0, None])
+
+
+@pytest.mark.parametrize("cache_ttl_s", [-1, 1.5, "60", True, 2592001])
+def test_a_time_to_keep_answers_is_whole_seconds(
+    client: FlaskClient, headers: dict[str, str], cache_ttl_s: Any
+) -> None:
+    answer = client.put(f"{PATH}/default", json={"version": 1, "cache_ttl_s": cache_ttl_s}, headers=headers)
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["cache_ttl_s"])

@@ -3,6 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
@@ -10,9 +11,11 @@ from flask import Response
 from flask.testing import FlaskClient
 from werkzeug.test import create_environ
 
+from app.db.repositories.jobs import JobFacts
 from app.errors import DiskFull
 from app.infra.disk import NewFile
 from app.infra.task_names import TaskName
+from app.services.publishing import PublishingService, Submission
 from tests.factories.uploads import MANIFEST, version_body
 from tests.factories.web import WebWorker
 
@@ -52,6 +55,23 @@ def test_upload_becomes_a_job(worker: WebWorker, client: FlaskClient, headers: d
     assert (draft.artifact.read_bytes(), draft.samples) == (b"weights", b'{"samples": []}')
     assert {name: path.read_bytes() for name, path in draft.assets.items()} == {"terms.txt": b"one"}
     assert (draft.name, draft.version, draft.job) == ("churn", None, job["id"])
+
+
+def test_upload_of_a_client_that_was_deleted_meanwhile_is_no_job(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str], quarantine: Path
+) -> None:
+    accept = PublishingService.accept
+
+    def delete_and_accept(publishing: PublishingService, submission: Submission) -> JobFacts:
+        worker.services.clients.delete(submission.client_id, by="test")
+        return accept(publishing, submission)
+
+    with mock.patch.object(PublishingService, "accept", autospec=True, side_effect=delete_and_accept):
+        response = client.post(PATH, headers=headers, **version_body())
+
+    assert (response.status_code, response.json["code"]) == (401, "token_revoked")
+    assert uploads(quarantine) == []
+    assert worker.sent == []
 
 
 def test_manifest_may_ask_for_a_version(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:

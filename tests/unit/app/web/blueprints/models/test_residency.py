@@ -82,19 +82,13 @@ def test_instances_must_be_a_small_number(client: FlaskClient, headers: dict[str
     assert (answer.status_code, answer.json["code"]) == (422, "validation_failed")
 
 
-def test_heavy_version_is_refused(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
+def test_heavy_version_is_ready_while_a_worker_serves_it(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str]
+) -> None:
     worker.publish(name="heavy", manifest=make_manifest(execution="heavy"))
 
     answer = client.post("/api/v1/models/heavy/versions/1/load", headers=headers)
+    assert (answer.status_code, answer.json["state"]) == (200, "READY")
 
-    assert (answer.status_code, answer.json["code"]) == (409, "model_is_heavy")
-
-
-@pytest.mark.parametrize("verb", ["load", "unload", "pin", "unpin"])
-def test_readers_may_not_change_what_runs(worker: WebWorker, client: FlaskClient, verb: str) -> None:
-    worker.publish()
-    reader = worker.bearer(scopes=frozenset({"models:read"}))
-    bound = worker.bearer(models=("flow*",))
-
-    assert client.post(f"{PATH}/{verb}", headers=reader).json["code"] == "insufficient_scope"
-    assert client.post(f"{PATH}/{verb}", headers=bound).json["code"] == "model_not_allowed"
+    instances = client.put("/api/v1/models/heavy/versions/1/instances", json={"instances": 2}, headers=headers)
+    assert (instances.status_code, instances.json["code"]) == (409, "model_is_heavy")

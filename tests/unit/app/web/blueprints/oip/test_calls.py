@@ -6,12 +6,13 @@ import zlib
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from app.errors import BodyTooLarge, EmptyBody, InputError, InvalidTensor, UnreadableBody, UnsupportedEncoding
 from app.inference.messages import Lane
 from app.scenarios.tensor_frames import LARGE_JSON_BYTES
 from app.web.blueprints.oip.calls import LENGTH_HEADER, TensorCall, read_call
+from app.web.body import read_large
 
 LIMIT = 4 * 2**20
 JSON = json.dumps({"id": "7", "parameters": {"timeout": 250_000, "priority": 2}, "inputs": []}).encode()
@@ -21,7 +22,7 @@ def read(body: bytes, **headers: Any) -> TensorCall:
     """Read a request with these headers; underscores in their names are hyphens."""
     named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
     with Flask(__name__).test_request_context("/v2", method="POST", data=body, headers=named):
-        return read_call(LIMIT)
+        return read_call(read_large("an inference request"), request.environ, limit_bytes=LIMIT)
 
 
 def read_with_length(body: bytes, length: str) -> TensorCall:

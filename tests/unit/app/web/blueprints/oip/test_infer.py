@@ -13,7 +13,7 @@ from app.errors import DeadlineExceeded, GalleyError, ModelFailed, ModelLoading,
 from app.inference.messages import Form, Lane
 from app.scenarios.tensor_frames import pack_answer
 from app.services.aliases import AliasMove
-from app.web.blueprints.oip.infer import PIECE_BYTES
+from app.web.answers import PIECE_BYTES
 from model_store.model_ref import ModelRef
 from tests.factories.versions import make_manifest
 from tests.factories.web import WebWorker
@@ -166,12 +166,29 @@ def test_row_that_the_runner_refuses_fails_the_call(client: FlaskClient, headers
     assert (response.status_code, response.json["error"]) == (415, "The bytes are not an image.")
 
 
-def test_heavy_model_is_refused(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
+def test_heavy_model_is_asked_where_it_runs(worker: WebWorker, client: FlaskClient, headers: dict[str, str]) -> None:
     worker.publish(name="heavy", manifest=make_manifest(execution="heavy"))
+    worker.heavy.answer = worker.inference.answer
+
+    for path in ("/v2/models/heavy/infer", "/v2/models/heavy/versions/1/infer"):
+        response = client.post(path, data=REQUEST, headers={**headers, "X-Request-ID": "abc"})
+        assert (response.status_code, response.headers["X-Model-Name"]) == (200, "heavy")
+        assert response.headers["Server-Timing"].startswith("queue;dur=1.00, compute;dur=2.00")
+
+    assert [(call.rows, call.request_id) for call in worker.heavy.calls] == [([REQUEST], "abc")] * 2
+    assert worker.inference.calls == []
+
+
+def test_heavy_model_without_a_worker_says_when_to_come_back(
+    worker: WebWorker, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    worker.publish(name="heavy", manifest=make_manifest(execution="heavy"))
+    worker.heavy.error = ModelLoading("Nobody is there.", retry_after_s=15.0)
 
     response = client.post("/v2/models/heavy/infer", data=REQUEST, headers=headers)
 
-    assert (response.status_code, response.json["code"]) == (409, "model_is_heavy")
+    assert (response.status_code, response.json["code"]) == (503, "model_loading")
+    assert response.headers["Retry-After"] == "15"
 
 
 def test_callers_without_token_scope_or_model_are_refused(worker: WebWorker, client: FlaskClient) -> None:

@@ -1,0 +1,1 @@
+"""Mirrors app/web/fast_path."""
