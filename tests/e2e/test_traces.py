@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,7 @@ from tests.factories.waiting import wait_until
 pytestmark = pytest.mark.long
 
 PATIENCE_S = 60.0
-NAME = "traced"
+NAME, HEAVY = "traced", "traced-heavy"
 Line = dict[str, Any]
 
 
@@ -102,13 +101,21 @@ def test_a_recommendation(logs: Logs, client: httpx.Client, followed: Followed) 
 
 
 def test_an_inference_of_tensors(logs: Logs, client: httpx.Client, followed: Followed) -> None:
-    [tensor] = httpx.get(f"{logs.stack.url}/v2/models/digits", headers=_token(client)).json()["inputs"]
-    shape = [1, *tensor["shape"][1:]]
-    size = shape[1] * shape[2] * shape[3]
-    inputs = [{"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": [0.0] * size}]
-    client.post("/v2/models/digits/infer", json={"inputs": inputs}).raise_for_status()
+    client.post("/v2/models/digits/infer", json=_blank(logs, client)).raise_for_status()
 
     assert_served(logs, followed, model="digits")
+
+
+def test_a_call_of_a_heavy_model(logs: Logs, client: httpx.Client, followed: Followed) -> None:
+    ended_job(client, client.post(f"/api/v1/models/{HEAVY}/versions", files=_parts(logs, HEAVY, execution="heavy")))
+    body = _blank(logs, client)
+    # Refused as long as no worker has said that it has room.
+    wait_until(lambda: client.post(f"/v2/models/{HEAVY}/versions/1/infer", json=body).is_success, timeout_s=PATIENCE_S)
+
+    web = logs.wait("web", followed, event="request", model=HEAVY, status=200)
+    task = TaskName.INFER_HEAVY.value
+    done = logs.wait("celery", followed, event="task_succeeded", task=task, parent_span_id=web["span_id"])
+    assert (done["model"], done["version"]) == (HEAVY, 1)
 
 
 @pytest.mark.parametrize("stream", ["text", "fraud"])
@@ -136,8 +143,7 @@ def test_a_job(logs: Logs, client: httpx.Client, followed: Followed) -> None:
 
 def test_a_version(logs: Logs, client: httpx.Client, followed: Followed) -> None:
     """From the upload over its verification in Celery to the controller, which starts a runner for it."""
-    folder = logs.stack.var_dir / "store" / "digits" / "1"
-    posted = client.post(f"/api/v1/models/{NAME}/versions", files=_parts(folder))
+    posted = client.post(f"/api/v1/models/{NAME}/versions", files=_parts(logs, NAME))
     ended_job(client, posted)
 
     logs.wait("nginx", followed)
@@ -177,11 +183,21 @@ def _payment(followed: Followed) -> Line:
     }
 
 
-def _parts(folder: Path) -> list[tuple[str, Any]]:
+def _blank(logs: Logs, client: httpx.Client) -> Line:
+    """Return a request for one black picture, as tensors."""
+    [tensor] = httpx.get(f"{logs.stack.url}/v2/models/digits", headers=_token(client)).json()["inputs"]
+    shape = [1, *tensor["shape"][1:]]
+    size = shape[1] * shape[2] * shape[3]
+    return {"inputs": [{"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": [0.0] * size}]}
+
+
+def _parts(logs: Logs, name: str, **changes: str) -> list[tuple[str, Any]]:
+    """Return digits as an upload under another name."""
+    folder = logs.stack.var_dir / "store" / "digits" / "1"
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["version"]
     return [
         ("artifact", (folder / "model.pt").read_bytes()),
         ("samples", (folder / "samples.json").read_bytes()),
-        ("manifest", (None, json.dumps({**manifest, "name": NAME}))),
+        ("manifest", (None, json.dumps({**manifest, "name": name, **changes}))),
     ]

@@ -113,6 +113,26 @@ def running_redis(*options: str, config: Path | None = None) -> Iterator[RedisSe
             server.stop()
 
 
+@contextmanager
+def killed(server: RedisServer) -> Iterator[None]:
+    """Have no Redis there during the block."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def frozen(server: RedisServer) -> Iterator[None]:
+    """Have Redis take connections, and answer nothing, during the block."""
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
 @pytest.fixture(scope="session")
 def redis_process() -> Iterator[RedisServer]:
     """One Redis for the whole run; use `redis_server`, which hands it over clean."""

@@ -81,6 +81,16 @@ def test_a_caller_without_tls_is_sent_on_with_its_method(alone: Nginx, method: s
     assert answer.headers["location"] == "https://127.0.0.1/api/v1/models?page=2"
 
 
+@pytest.mark.parametrize("line", ["NO REQUEST AT ALL", "TRACE / HTTP/1.1", f"GET /{'a' * 33000} HTTP/1.1"])
+def test_without_tls_everything_else_is_told_so(alone: Nginx, line: str) -> None:
+    port = int(alone.plain_url.rpartition(":")[2])
+    answers = Place(port).converse(f"{line}\r\nHost: galley\r\n\r\n".encode())
+
+    assert answers.statuses == [400]
+    assert b'"code":"tls_required"' in answers.data
+    assert b"<html>" not in answers.data
+
+
 def test_a_caller_that_forgets_tls_on_its_port_is_told_so(alone: Nginx) -> None:
     [status] = (answers := Place(alone.port).converse(b"GET / HTTP/1.1\r\nHost: galley\r\n\r\n")).statuses
 

@@ -12,7 +12,7 @@ from model_store.model_ref import ModelRef
 from tests.e2e.operations.test_runbook import assert_job_whole, nothing_lost, post_job
 from tests.factories.full_stack import FullStack, running_full_stack
 from tests.factories.load import Load, running_load
-from tests.factories.redis_server import RedisServer
+from tests.factories.redis_server import RedisServer, frozen, killed
 from tests.factories.scored_alone import ScoredAlone
 from tests.factories.stack import Stack
 from tests.factories.stream_load import as_sent, session_payments
@@ -31,24 +31,6 @@ def full(stack: Stack) -> Iterator[FullStack]:
     """A whole installation that knows soon when a Redis is away."""
     with running_full_stack(stack, JOB_LEASE_S="5", REDIS_TIMEOUT_S="0.3") as full:
         yield full
-
-
-@contextmanager
-def killed(server: RedisServer) -> Iterator[None]:
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()
-
-
-@contextmanager
-def frozen(server: RedisServer) -> Iterator[None]:
-    server.freeze()
-    try:
-        yield
-    finally:
-        server.thaw()
 
 
 @contextmanager

@@ -12,14 +12,17 @@ import pytest
 from tests.e2e.test_stream_rollout import is_over, move_default, publish_stricter
 from tests.factories.full_stack import FullStack, running_full_stack
 from tests.factories.log_rotation import rotate_logs
+from tests.factories.redis_server import killed
 from tests.factories.small_disk import SmallDisk, small_disk
-from tests.factories.stack import ROOT, Stack
+from tests.factories.stack import ROOT, Stack, classify
 from tests.factories.steady_load import SteadyLoad, steady_load
+from tests.factories.stream_load import as_sent, session_payments
 from tests.factories.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
 JOBS = "/api/v1/jobs"
+PAYMENTS = "/api/v1/fraud/scores"
 ROWS = 500
 RELOADED_WITHIN_S = 400.0
 PATIENCE_S = 120.0
@@ -151,6 +154,37 @@ def test_restart_of_postgresql(full: FullStack) -> None:
         full.postgres.end()
         full.postgres.restart()
         load.wait_more()
+
+
+def test_while_the_state_is_away_payments_are_refused_and_pictures_answered(full: FullStack) -> None:
+    [payment] = session_payments("refused", accounts=1, each=1)
+    body = {"event": as_sent(payment)}
+    with full.client() as client:
+        with killed(full.state_redis):
+            refused = client.post(PAYMENTS, json=body)
+            pictured = classify(client, full.stack.picture.read_bytes())
+        wait_until(lambda: client.post(PAYMENTS, json=body).is_success, timeout_s=PATIENCE_S)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "redis_unavailable")
+    assert "retry-after" in refused.headers
+    assert pictured.is_success
+
+
+def test_while_postgresql_is_away_writes_are_refused_and_pictures_answered(full: FullStack) -> None:
+    with full.client() as client:
+        # Its token is known from now on.
+        classify(client, full.stack.picture.read_bytes()).raise_for_status()
+        full.postgres.end()
+        try:
+            refused = send_job(client)
+            pictured = classify(client, full.stack.picture.read_bytes())
+        finally:
+            full.postgres.restart()
+        wait_until(lambda: send_job(client).status_code == httpx.codes.ACCEPTED, timeout_s=PATIENCE_S)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert "retry-after" in refused.headers
+    assert pictured.is_success
 
 
 def test_restart_of_celery(full: FullStack) -> None:

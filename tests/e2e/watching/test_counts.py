@@ -88,6 +88,24 @@ def test_a_restart_of_gunicorn_takes_no_counts_and_no_gauges_along(stack: Stack)
     wait_until(lambda: _processes(stack, "web") == len(web_workers(stack)), timeout_s=BACK_WITHIN_S)
 
 
+def test_a_master_that_is_killed_alone_is_replaced_with_its_workers(stack: Stack) -> None:
+    """Its workers have nobody who would end them; they finish what they hold, and are counted no longer."""
+    with loaded(stack):
+        pass
+    before, orphans = counted(stack), web_workers(stack)
+    for master in stack.find("gunicorn: master"):
+        master.kill()
+    wait_until(lambda: not any(orphan.is_running() for orphan in orphans), timeout_s=BACK_WITHIN_S)
+    wait_until(lambda: _answers(stack) and len(_workers(stack)) == len(orphans), timeout_s=BACK_WITHIN_S)
+
+    assert counted(stack) == before
+    wait_until(lambda: _processes(stack, "web") == len(orphans), timeout_s=BACK_WITHIN_S)
+
+
+def _workers(stack: Stack) -> list[psutil.Process]:
+    return stack.find("gunicorn: worker")
+
+
 def _answers(stack: Stack) -> bool:
     try:
         return httpx.get(f"{stack.url}/health/live").is_success
