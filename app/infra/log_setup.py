@@ -1,5 +1,6 @@
 """Logging of every process: one JSON object per line on standard error, structlog's and the library's alike."""
 
+import json
 import logging
 import select
 import sys
@@ -32,9 +33,9 @@ def setup_logging(level: str, stream: BinaryIO | None = None) -> None:
 
     Calling it again replaces the earlier set-up.
     """
-    global _output  # noqa: PLW0603 - a process has one log
+    global _output, _level  # noqa: PLW0603 - a process has one log
     output = _output = _Tolerant(stream or sys.stderr.buffer)
-    number = logging.getLevelNamesMapping()[level.upper()]
+    number = _level = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*_shared_processors(), *_exceptions(), _to_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -48,6 +49,17 @@ def setup_logging(level: str, stream: BinaryIO | None = None) -> None:
     root.setLevel(number)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def write_event(event: EventDict) -> None:
+    """Write an event of level INFO as structlog would, in a quarter of its time: for the line that each request leaves.
+
+    Nothing of the context is added: it says what it is given, its level and its time. Where lines are gathered it is
+    made a line with the others, so it must not be changed afterwards.
+    """
+    if _level <= logging.INFO:
+        event["level"] = "info"
+        _output.tell(drop_secrets(None, "info", stamp(None, "info", event)))
 
 
 def gather_lines() -> None:
@@ -71,7 +83,7 @@ class _Tolerant:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._gathered: list[bytes] = []
+        self._gathered: list[bytes | EventDict] = []
         self._lost = 0
         self._gatherer: threading.Thread | None = None
         self._is_ending = threading.Event()
@@ -93,15 +105,26 @@ class _Tolerant:
         if self._gatherer is None:
             return self._write(data)
 
-        if len(self._gathered) < MOST_GATHERED:
-            self._gathered.append(data)
-        else:
-            self._lost += 1
+        self._keep(data)
         return len(data)
+
+    def tell(self, event: EventDict) -> None:
+        """Write an event as a line; one that is gathered is made one with all others, when caches are warm for it."""
+        if self._gatherer is None:
+            self._write(_to_line(None, "", event))
+            self._flush()
+        else:
+            self._keep(event)
 
     def flush(self) -> None:
         if self._gatherer is None:
             self._flush()
+
+    def _keep(self, line: bytes | EventDict) -> None:
+        if len(self._gathered) < MOST_GATHERED:
+            self._gathered.append(line)
+        else:
+            self._lost += 1
 
     def _drain_often(self) -> None:
         is_over = False
@@ -115,13 +138,14 @@ class _Tolerant:
                 # A pipe that is full must not hold the hub.
                 off_hub(self._write_all, gathered)
 
-    def _write_all(self, lines: list[bytes]) -> None:
+    def _write_all(self, gathered: list[bytes | EventDict]) -> None:
         """Write whole lines, in pieces that the lines of other processes on the same pipe cannot break into.
 
         NOTE: of a line longer than PIPE_BUF, a traceback above all, nobody promises that.
         """
         piece = b""
-        for line in lines:
+        for it in gathered:
+            line = it if isinstance(it, bytes) else _to_line(None, "", it)
             if piece and len(piece) + len(line) > select.PIPE_BUF:
                 self._write(piece)
                 piece = b""
@@ -167,6 +191,7 @@ class _TextOver:
 
 
 _output = _Tolerant(sys.stderr.buffer)
+_level = logging.INFO
 
 
 def _shared_processors() -> list[Processor]:
@@ -214,8 +239,12 @@ def _loss_line(count: int) -> bytes:
 
 
 def _to_line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=repr, option=_JSON | orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(event, default=repr, option=_JSON | orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        # Half a character, which a caller can send in JSON: no line may be lost over it, nor the thread that writes.
+        return json.dumps(event, default=str).encode() + b"\n"
 
 
 def _to_json_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=repr, option=_JSON).decode()
+    return _to_line(_logger, _method, event).decode().removesuffix("\n")

@@ -33,7 +33,7 @@ def note_assignment(log: AssignmentLog, context: RequestContext, status: int) ->
             subject=context.subject,
             request_id=context.request_id,
             ending=Ending.of_status(status),
-            seconds=context.elapsed_ms() / 1000,
+            seconds=context.elapsed_s(),
             is_dealt=routed.why is Why.BUCKET,
         )
     )

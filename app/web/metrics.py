@@ -101,5 +101,5 @@ def _measure_requests(app: Flask, registry: CollectorRegistry) -> None:
 def _measure_answer(response: Response) -> Response:
     context: RequestContext | None = g.get("request_context")
     if context is not None and context.answered is not None:
-        measure_phases(context.answered, route_of_request(), seconds=context.elapsed_ms() / 1000)
+        measure_phases(context.answered, route_of_request(), seconds=context.elapsed_s())
     return response

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
 from flask import Flask, Response, g, has_request_context, request
 
 from app.errors import InvalidFields
 from app.inference.cache import CacheOutcome
 from app.infra.log_context import begin_log_context
+from app.infra.log_setup import write_event
 from app.infra.trace import TRACEPARENT_VARIABLE, Trace
 from app.services.routing import Resolved
 from app.settings import Settings
-
-logger = structlog.get_logger("app.web.access")
 
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "Request-Timeout"
@@ -87,9 +85,9 @@ class RequestContext:
         """What hands the caller's trace on; an empty string where there is none."""
         return self.trace.traceparent if self.trace else ""
 
-    def elapsed_ms(self) -> float:
-        """Milliseconds since the request began."""
-        return (time.monotonic() - self.started) * 1000
+    def elapsed_s(self) -> float:
+        """Seconds since the request began."""
+        return time.monotonic() - self.started
 
     def shorten(self, asked: str | None) -> None:
         """Give the request no more time than its header asks for.
@@ -157,7 +155,7 @@ def context_headers(context: RequestContext) -> Iterator[tuple[str, str]]:
         yield "X-Cache", answered.cache.value
     if answered.cache is CacheOutcome.HIT:
         yield "Age", str(int(answered.age_s))
-    queue_ms, compute_ms, total_ms = answered.queue_s * 1000, answered.compute_s * 1000, context.elapsed_ms()
+    queue_ms, compute_ms, total_ms = answered.queue_s * 1000, answered.compute_s * 1000, context.elapsed_s() * 1000
     yield (
         "Server-Timing",
         f"queue;dur={queue_ms:.2f}, compute;dur={compute_ms:.2f}, total;dur={total_ms:.2f}",
@@ -166,19 +164,26 @@ def context_headers(context: RequestContext) -> Iterator[tuple[str, str]]:
 
 def log_request(context: RequestContext, *, method: str, route: str, status: int) -> None:
     """Write the one line of a request that was answered."""
-    fields = context.log_fields
+    line = {
+        "event": "request",
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": _milliseconds(context.elapsed_s()),
+    }
+    line |= context.log_fields
     if context.routed and context.routed.variant:
-        fields |= {"variant": context.routed.variant, "revision": context.routed.revision}
-    if context.answered:
-        fields |= {
-            "model": context.answered.model_name,
-            "version": context.answered.model_version,
-            "queue_ms": round(context.answered.queue_s * 1000, 2),
-            "compute_ms": round(context.answered.compute_s * 1000, 2),
-        }
-        if context.answered.cache is not None:
-            fields["cache"] = context.answered.cache.value
-    logger.info("request", method=method, route=route, status=status, ms=round(context.elapsed_ms(), 2), **fields)
+        line |= {"variant": context.routed.variant, "revision": context.routed.revision}
+    answered = context.answered
+    if answered:
+        line["model"], line["version"] = answered.model_name, answered.model_version
+        line["queue_ms"], line["compute_ms"] = _milliseconds(answered.queue_s), _milliseconds(answered.compute_s)
+        if answered.cache is not None:
+            line["cache"] = answered.cache.value
+    line["request_id"] = context.request_id
+    if context.trace:
+        line |= context.trace.log_fields()
+    write_event(line)
 
 
 def route_of_request() -> str:
@@ -196,6 +201,10 @@ def _finish(response: Response) -> Response:
 def _log(response: Response) -> Response:
     log_request(current_context(), method=request.method, route=route_of_request(), status=response.status_code)
     return response
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 2)
 
 
 def _sane_id(asked: str | None) -> str:

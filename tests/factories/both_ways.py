@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import structlog
 from flask import request_started
 from prometheus_client import CollectorRegistry
 from werkzeug.test import TestResponse
@@ -18,6 +17,7 @@ from app.scenarios.tensor_frames import pack_answer
 from app.services.route_draft import RouteDraft, Variant
 from app.web.metrics import current_exposition
 from model_store.model_ref import ModelRef
+from tests.factories.captured_logs import captured_logs
 from tests.factories.ranked_rows import publish_ranking_model, ranked
 from tests.factories.versions import make_manifest
 from tests.factories.web import WebWorker, make_worker
@@ -120,7 +120,7 @@ def see(worker: WebWorker, ask: Ask) -> Seen:
         for _ in range(ask.times - 1):
             ask.send(worker, headers)
         usage, assignments = _noted(stack, worker.services.usage), _noted(stack, worker.services.assignments)
-        log = stack.enter_context(structlog.testing.capture_logs())
+        log = stack.enter_context(captured_logs())
         before = _measured(worker)
         response = ask.send(worker, headers)
     return Seen(

@@ -92,7 +92,7 @@ class FastPath:
         if exchange.client_id:
             note_usage(self._services.usage, context, exchange.client_id, route.limit_class.value, status)
         if self._metrics is not None:
-            seconds = context.elapsed_ms() / 1000
+            seconds = context.elapsed_s()
             self._metrics.observe(route.method, route.rule, status=status, seconds=seconds)
             if context.answered is not None:
                 measure_phases(context.answered, route.rule, seconds=seconds)

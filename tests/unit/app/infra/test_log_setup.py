@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 import structlog
 
+from app.infra import log_setup
 from app.infra.log_context import begin_log_context, log_fields
-from app.infra.log_setup import MOST_GATHERED, gather_lines, setup_logging, stop_gathering
+from app.infra.log_setup import MOST_GATHERED, gather_lines, setup_logging, stop_gathering, write_event
 from tests.factories.waiting import PATIENCE_S
 
 
 @pytest.fixture
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put logging back as it was after the test."""
+    monkeypatch.setattr(log_setup, "_level", logging.INFO)
+    monkeypatch.setattr(log_setup, "_output", log_setup._output)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -51,6 +54,34 @@ def test_both_ways_of_logging_give_the_same_members(output: BytesIO) -> None:
     for line in (ours, theirs):
         assert line["timestamp"].endswith("Z")
         assert abs(datetime.fromisoformat(line["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_an_event_that_is_written_at_once_has_the_members_of_others(output: BytesIO) -> None:
+    begin_log_context(request_id="another's")
+    write_event({"event": "request", "status": 200, "token": "secret"})
+
+    (line,) = lines(output)
+    assert abs(datetime.fromisoformat(line.pop("timestamp")) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert line == {"event": "request", "status": 200, "token": "[secret]", "level": "info"}
+
+
+@pytest.mark.parametrize(("level", "count"), [("debug", 1), ("info", 1), ("warning", 0), ("critical", 0)])
+@pytest.mark.usefixtures("_as_before")
+def test_such_an_event_is_of_level_info(level: str, count: int) -> None:
+    stream = BytesIO()
+    setup_logging(level, stream)
+
+    write_event({"event": "request"})
+    assert len(lines(stream)) == count
+
+
+def test_half_a_character_costs_no_line(output: BytesIO) -> None:
+    half = "\ud83d"
+    structlog.get_logger("a").info("loaded", name=half)
+    logging.getLogger("b").info("loaded %s", half)
+    write_event({"event": "request", "code": half})
+
+    assert [half in json.dumps(line, ensure_ascii=False) for line in lines(output)] == [True] * 3
 
 
 def test_lines_below_the_level_are_not_written(output: BytesIO) -> None:
@@ -129,12 +160,13 @@ def test_gathered_lines_are_written_together(output: BytesIO) -> None:
     try:
         structlog.get_logger("a").info("first")
         logging.getLogger("b").info("second")
+        write_event({"event": "third"})
         at_once = output.getvalue()
     finally:
         stop_gathering()
 
     assert at_once == b""
-    assert [json.loads(line)["event"] for line in output.getvalue().splitlines()] == ["first", "second"]
+    assert [json.loads(line)["event"] for line in output.getvalue().splitlines()] == ["first", "second", "third"]
 
 
 def test_lines_are_written_at_once_where_nobody_gathers(output: BytesIO) -> None:

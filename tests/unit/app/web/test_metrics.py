@@ -6,12 +6,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-import structlog
 from flask import Flask
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from app.infra.metrics import Exposition
 from app.web.metrics import PHASE_SECONDS, RequestMetrics, current_exposition, init_metrics
+from tests.factories.captured_logs import captured_logs
 from tests.factories.ranked_rows import RECOMMENDATIONS, publish_ranking_model
 from tests.factories.web import WebWorker, make_worker
 
@@ -132,7 +132,7 @@ def test_an_answer_is_measured_by_phase_and_a_kept_one_as_a_whole(tmp_path: Path
 @both_ways
 def test_switched_off_nothing_is_measured_and_no_line_written(tmp_path: Path, fast_path: bool) -> None:
     worker = make_worker(tmp_path, fast_path=fast_path, metrics=False, access_log=False)
-    with closing(worker.services), structlog.testing.capture_logs() as logs:
+    with closing(worker.services), captured_logs() as logs:
         publish_ranking_model(worker)
         before, headers = phases(worker), worker.bearer()
 

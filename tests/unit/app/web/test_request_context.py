@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from flask.testing import FlaskClient
 
+from tests.factories.captured_logs import captured_logs
 from tests.factories.traces import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED
 from tests.factories.web import WebWorker
 
@@ -15,7 +15,7 @@ PATH = "/api/v1/images/classifications"
 
 @pytest.fixture
 def logs() -> Iterator[list[Any]]:
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+    with captured_logs() as logs:
         yield logs
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
@@ -15,6 +14,7 @@ from app.scenarios.tensor_frames import pack_answer
 from app.services.aliases import AliasMove
 from app.web.answers import PIECE_BYTES
 from app.web.fast_path.lane import FastPath, fast_path_of
+from tests.factories.captured_logs import captured_logs
 from tests.factories.ranked_rows import RECOMMENDATIONS, publish_ranking_model
 from tests.factories.versions import make_manifest
 from tests.factories.web import WebWorker, make_worker
@@ -86,7 +86,7 @@ def test_what_nobody_foresaw_is_logged_and_told_to_nobody(worker: WebWorker, lan
         raise RuntimeError("secret")
 
     worker.inference.answer = fail
-    with structlog.testing.capture_logs() as log:
+    with captured_logs() as log:
         status, _, [body] = call(lane, environ_of(worker))
 
     assert status == "500 Internal Server Error"

@@ -10,7 +10,6 @@ from unittest import mock
 
 import gevent
 import pytest
-import structlog
 from gevent import socket
 from prometheus_client import REGISTRY
 from werkzeug.test import TestResponse
@@ -24,6 +23,7 @@ from app.web.sockets.desk import init_desk
 from app.web.sockets.keeper import Keeper
 from app.web.sockets.open_sockets import OpenSockets, sockets_of
 from app.web.sockets.reception import Binding, Reception
+from tests.factories.captured_logs import captured_logs
 from tests.factories.conversations import PATIENCE_S
 from tests.factories.plain_heads import plain_read
 from tests.factories.scored_events import scored
@@ -74,7 +74,7 @@ def web(furnished: WebWorker, monkeypatch: pytest.MonkeyPatch) -> WebWorker:
 
 @pytest.fixture
 def logs() -> Iterator[list[Any]]:
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+    with captured_logs() as logs:
         yield logs
 
 
