@@ -85,6 +85,9 @@ def post_worker_init(worker: Any) -> None:
     # What is here now stays. A full collection walks all of it, 200 000 objects, and holds the hub for 0.1 s.
     gc.collect()
     gc.freeze()
+    # Or the next one would come only when a quarter as much as the last one met is new: a closed socket is garbage in
+    # cycles, and tens of megabytes of it would wait.
+    gc.collect()
 
 
 def post_request(_worker: Any, _request: Any, _environ: Any, _response: Any) -> None:
