@@ -1,7 +1,8 @@
 """Ends a Celery worker that looks alive and receives nothing, so that whoever keeps it up starts another.
 
 It is a known fault of Celery on Redis: after the connection was lost and came back, a worker may wait for ever for
-messages that it does not ask for. Nor is one worth keeping whose beat sends nothing: nobody else would notice.
+messages that it does not ask for. Or it breaks over the loss, tries to end, and waits for ever for its pool. Nor is one
+worth keeping whose beat sends nothing: nobody else would notice.
 """
 
 import logging
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from celery import signals
+from celery import bootsteps, signals
 from celery.worker import state
 from prometheus_client import Counter
 from redis.exceptions import RedisError
@@ -39,10 +40,13 @@ LONGEST_TASK_S: Final = VISIBILITY_TIMEOUT_S
 
 # However short its patience is: beat sends something every HEAL_EVERY_S, and looks for Redis as seldom as every 30 s.
 LEAST_BEAT_SILENCE_S: Final = 6 * HEAL_EVERY_S
+# What broke cannot acknowledge what it works on: nothing is won by waiting for it.
+BROKEN_S: Final = 10.0
 DEAF: Final = "it receives nothing although messages wait for it"
 NO_BEAT: Final = "its beat sends nothing"
+BROKEN: Final = "it broke, and does not come to its end"
 
-ENDED = Counter("galley_watchdog_ended", "Celery workers that were ended, being deaf or without their beat")
+ENDED = Counter("galley_watchdog_ended", "Celery workers that were ended: deaf, broken or without beat")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ class Look:
     """Whether one of its processes has nothing to do."""
     beats: int | None = None
     """Messages that its beat has sent since its start; None where it has none, or Redis is away."""
+    is_ending: bool = False
+    """Whether it is about to end, though nobody told it to."""
 
 
 class Patience:
@@ -68,13 +74,13 @@ class Patience:
         self._clock = clock or Clock()
         self._received = -1
         self._beats: int | None = None
-        self._looked_at = self._well_at = self._heard_at = self._beat_at = self._clock.monotonic()
+        self._looked_at = self._well_at = self._heard_at = self._beat_at = self._whole_at = self._clock.monotonic()
 
     def reason(self, look: Look) -> str | None:
         """Take note of a look; return why patience is over, if it is.
 
-        That is when all of the last `silence_s` seconds showed work that was not taken, or no beat. Who says that it is
-        busy is borne for as long as a task may take: it may wait for one that was lost.
+        That is when it broke, or all of the last `silence_s` seconds showed work that was not taken, or no beat. Who
+        says that it is busy is borne for as long as a task may take: it may wait for one that was lost.
         """
         now = self._clock.monotonic()
         is_late = now - self._looked_at > LATE * self.every_s
@@ -87,6 +93,13 @@ class Patience:
         if is_late or look.beats is None or look.beats != self._beats:
             self._beat_at = now
         self._beats = look.beats
+        if is_late or not look.is_ending:
+            self._whole_at = now
+        return self._reason(now)
+
+    def _reason(self, now: float) -> str | None:
+        if now - self._whole_at >= min(self._silence_s, BROKEN_S):
+            return BROKEN
         if now - self._beat_at >= max(self._silence_s, LEAST_BEAT_SILENCE_S):
             return NO_BEAT
         is_deaf = now - self._well_at >= self._silence_s or now - self._heard_at >= LONGEST_TASK_S
@@ -143,14 +156,16 @@ class WorkerView:
     def look(self) -> Look:
         """Look at the worker and its queues, those it serves at present."""
         has_room = len(state.reserved_requests) < self._worker.pool.num_processes
+        # Who is told to end is not looked at any more.
+        is_ending = self._worker.blueprint.state in (bootsteps.CLOSE, bootsteps.TERMINATE)
         try:
             waiting = self._queues.count(list(self._worker.app.amqp.queues.consume_from))
         except (RedisUnavailable, RedisError) as err:
             logger.info("the watchdog cannot look into the queues: %s", err)
-            return Look(received=self._received, waiting=0, has_room=has_room)
+            return Look(received=self._received, waiting=0, has_room=has_room, is_ending=is_ending)
 
         beats = self._pulse.count if self._pulse is not None else None
-        return Look(received=self._received, waiting=waiting, has_room=has_room, beats=beats)
+        return Look(received=self._received, waiting=waiting, has_room=has_room, beats=beats, is_ending=is_ending)
 
 
 def watch_over(worker: Any, settings: Settings, pulse: BeatPulse) -> None:

@@ -120,6 +120,15 @@ def _postgres_restarted(ground: Ground, _: random.Random) -> str:
     return "as an operator does"
 
 
+def _servers_changed(ground: Ground, rng: random.Random) -> str:
+    """Have the doorkeeper start another server, and let the one before finish what it holds: only then all is back."""
+    before = _master(ground)
+    told = _one(_doorkeeper, signal.SIGHUP)(ground, rng)
+    if told.startswith("process"):
+        ground.to_end += before
+    return told
+
+
 def _nginx_reloaded(ground: Ground, _: random.Random) -> str:
     ground.full.nginx.reload()
     return "as an operator does"
@@ -178,8 +187,10 @@ BLOWS: dict[str, Blow] = {
     **_signals("a web worker", Ground.web_workers, WEB_AWAY),
     **_signals("gunicorn", _master, WEB_AWAY, silence_s=TIER_S),
     **_signals("the doorkeeper", _doorkeeper, WEB_AWAY, silence_s=TIER_S),
-    # One server takes over from the other: nobody is to notice.
-    "have the doorkeeper change servers": Blow(part="the doorkeeper", strike=_one(_doorkeeper, signal.SIGHUP)),
+    # One server takes over from the other: only who opens a socket in the last second of the old one may notice.
+    "have the doorkeeper change servers": Blow(
+        part="the doorkeeper", strike=_servers_changed, excuses=frozenset({"handshake 503"})
+    ),
     **_signals("a runner", Ground.runners, RUNNER_AWAY, silence_s=MODEL_S),
     **_signals("the controller", _controller, RUNNER_AWAY, silence_s=TIER_S),
     **_signals("Celery", _celery, CELERY_AWAY),

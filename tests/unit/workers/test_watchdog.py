@@ -7,12 +7,24 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from celery import bootsteps
 
 from app.errors import RedisUnavailable
 from app.infra.broker_queues import BrokerQueues
 from tests.fakes.clock import FakeClock
 from workers.beat_pulse import BeatPulse
-from workers.watchdog import LATE, LEAST_BEAT_SILENCE_S, LONGEST_TASK_S, NO_BEAT, Look, Patience, Watchdog, WorkerView
+from workers.watchdog import (
+    BROKEN,
+    BROKEN_S,
+    LATE,
+    LEAST_BEAT_SILENCE_S,
+    LONGEST_TASK_S,
+    NO_BEAT,
+    Look,
+    Patience,
+    Watchdog,
+    WorkerView,
+)
 
 SILENCE_S = 60.0
 DEAF = Look(received=3, waiting=1, has_room=True)
@@ -84,12 +96,22 @@ def test_short_patience_looks_often(clock: FakeClock) -> None:
     assert Patience(silence_s=2.0, clock=clock.clock()).every_s == 0.5
 
 
-def view_of(*, busy: int, waiting: int | Exception, monkeypatch: pytest.MonkeyPatch, beat: object = None) -> WorkerView:
+def view_of(
+    *,
+    busy: int,
+    waiting: int | Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    beat: object = None,
+    state: int = bootsteps.RUN,
+) -> WorkerView:
     queues: mock.NonCallableMagicMock = mock.create_autospec(BrokerQueues, instance=True)
     queues.count.side_effect = [waiting]
     monkeypatch.setattr("workers.watchdog.state.reserved_requests", set(range(busy)))
     amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"batch": None, "heavy": None}))
-    worker = SimpleNamespace(pool=SimpleNamespace(num_processes=2), app=SimpleNamespace(amqp=amqp), beat=beat)
+    blueprint = SimpleNamespace(state=state)
+    worker = SimpleNamespace(
+        pool=SimpleNamespace(num_processes=2), app=SimpleNamespace(amqp=amqp), beat=beat, blueprint=blueprint
+    )
     pulse = BeatPulse()
     pulse.note()
     return WorkerView(worker, queues, pulse)
@@ -113,6 +135,25 @@ def test_redis_that_is_away_is_not_the_workers_fault(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(("beat", "beats"), [(None, None), (object(), 1)])
 def test_worker_with_a_beat_is_asked_for_it(beat: object, beats: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert view_of(busy=0, waiting=0, monkeypatch=monkeypatch, beat=beat).look().beats == beats
+
+
+@pytest.mark.parametrize(
+    ("state", "is_ending"), [(bootsteps.RUN, False), (bootsteps.CLOSE, True), (bootsteps.TERMINATE, True)]
+)
+@pytest.mark.parametrize("waiting", [0, RedisUnavailable("Redis does not answer.")])
+def test_worker_that_is_about_to_end_is_seen(
+    state: int, is_ending: bool, waiting: int | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(busy=0, waiting=waiting, monkeypatch=monkeypatch, state=state)
+
+    assert view.look().is_ending is is_ending
+
+
+def test_worker_that_broke_is_ended_soon_though_nothing_waits_for_it(patience: Patience, clock: FakeClock) -> None:
+    broken = Look(received=3, waiting=0, has_room=False, is_ending=True)
+
+    assert looks_until_over(patience, clock, broken) == BROKEN_S / patience.every_s
+    assert patience.reason(broken) == BROKEN
 
 
 def test_worker_whose_beat_has_died_is_ended_though_it_hears(patience: Patience, clock: FakeClock) -> None:
