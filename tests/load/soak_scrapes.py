@@ -48,12 +48,12 @@ class ScrapeCaller:
             self.tally.failed.update(scrapes.take(text))
 
 
-def scrapes_table(caller: ScrapeCaller) -> Table:
+def scrapes_table(caller: ScrapeCaller, suite: str = "Soak") -> Table:
     """Return what scrapes took and told, the first and the last."""
     times = times_of(caller.tally.latencies_s)
     first, *_, last = [len(text) / KILOBYTE for text in caller.texts or [""]] * 2
     return Table(
-        title="Soak: scrapes",
+        title=f"{suite}: scrapes",
         columns=["", "scrapes", "p50 ms", "p99 ms", "failed", "kB at first", "at last"],
         rows=[
             [

@@ -47,7 +47,7 @@ def watching_tables(stack: Stack, plan: Plan, report: Progress) -> list[Table]:
                 report(f"watching, pair {number + 1} of {plan.pairs}, {way}")
                 both = (watched.asking(headers), unwatched.asking(headers))
                 pairs[way].append(_pair(*both, plan.seconds, is_watched_first=number % 2 == 0))
-    return [_table(pairs, plan), scrapes_table(scraper), _costs_table(pairs)]
+    return [_table(pairs, plan), scrapes_table(scraper, "Watching"), _costs_table(pairs)]
 
 
 def quartiles(pairs: Pairs) -> tuple[float, float, float]:
