@@ -125,7 +125,7 @@ def _servers_changed(ground: Ground, rng: random.Random) -> str:
     before = _master(ground)
     told = _one(_doorkeeper, signal.SIGHUP)(ground, rng)
     if told.startswith("process"):
-        ground.to_end += before
+        ground.to_end.extend(before)
     return told
 
 
