@@ -688,12 +688,17 @@ class TooManyUploads(UnavailableError):
 
 
 class SequenceGap(UnavailableError):
-    """A numbered event came before the one that it follows was answered."""
+    """An event came before the one that it follows was answered."""
 
     code = "sequence_gap"
 
     def __init__(self, number: int) -> None:
         super().__init__(f"What number {number} follows was not answered; send that again, and then this.")
+
+    @classmethod
+    def behind_another(cls) -> Self:
+        """Return what is said to an event without a number, which others of its call came before."""
+        return cls.said("One before it, of the same sequence, was not answered; send that again, and then this.")
 
 
 class SequenceMoved(UnavailableError):

@@ -18,8 +18,8 @@ ACCOUNTS, EACH = 4, 50
 PIECES = 40
 LETTERS = 200
 ALPHABET = "abcdefgh ijkl mnop äß漢\N{SAILBOAT}"
-# Follows from the error before it, which is told by itself.
-FOLLOWS = "sequence_skipped"
+# Follow from the error before them, which is told by itself.
+FOLLOW = frozenset({"sequence_skipped", "sequence_gap"})
 DEFECT = "received 1011"
 # A socket that is moved elsewhere, and one whose end was told by an error before it: neither failed by itself.
 IN_ORDER = ("received 1000", "received 1001", "received 1013")
@@ -36,7 +36,7 @@ class Listener(Witness):
 
     async def _hear(self, frame: Frame) -> None:
         self._quiet_since_s = self._journal.now_s()
-        if frame["type"] == "error" and frame["code"] != FOLLOWS:
+        if frame["type"] == "error" and frame["code"] not in FOLLOW:
             self._failed(frame["code"] if frame["retryable"] else f"final {frame['code']}", frame["detail"])
         elif frame["type"] in ("score", "prediction"):
             self._journal.good(self._kind)

@@ -17,7 +17,7 @@ from app.inference.messages import Form, InferRequest, SequenceCall
 from model_store.manifest import ARTIFACT_FILE, Manifest, StateSpec
 from tests.factories.models import save_scripted, tensor
 from tests.factories.tensors import spec
-from workers.runner.batch import BatchRunner
+from workers.runner.batch import BatchRunner, Work
 from workers.runner.calls import Call, Row
 from workers.runner.loader import load_model
 from workers.runner.pipelines.base import Limits, PreparedRow, Rehearsal, SequencePipeline
@@ -109,6 +109,11 @@ def answers_of(runner: SequenceRunner, events: Sequence[tuple[bytes, SequenceCal
     """Send events as one batch; return each one's answer, or the code of its error."""
     works = runner.prepare(make_event_rows(events, **more))
     runner.forward(works, limit=64)
+    return told(works)
+
+
+def told(works: Sequence[Work]) -> list[str]:
+    """Return the answer of each row, or the code of its error."""
     return [
         work.answer.code if isinstance(work.answer, GalleyError) else bytes(work.answer or b"").decode()
         for work in works

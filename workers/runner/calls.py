@@ -22,6 +22,8 @@ class Call:
         sequences: Sequence[SequenceCall | None] = request.sequences or [None] * len(data)
         self.rows = [Row(self, index, *each) for index, each in enumerate(zip(data, sequences, strict=True))]
         self.is_over = False
+        self.held_up: set[str] = set()
+        """The sequences of which a row came to nothing that may come again: those behind it are not to overtake it."""
         self._answers: list[bytes] = [b""] * len(self.rows)
         self._failures: list[RowFailure] = []
         self._open_rows = len(self.rows)

@@ -99,13 +99,16 @@ class SequenceRunner:
     def forward(self, works: Sequence[Work], *, limit: int) -> list[Execution]:
         """Answer every row, at most `limit` per call of the model; return those calls."""
         executions = self._runner.forward([work for work in works if work.row.sequence is None], limit=limit)
-        moving = [work for work in works if work.row.sequence is not None]
+        moving = named = [work for work in works if work.row.sequence is not None]
         for _ in range(MOST_TRIES):
             if not moving:
                 break
             moving = self._move(moving, limit, executions)
         for work in moving:
             work.answer = SequenceMoved()
+        for work in named:
+            if _may_come_again(work):
+                work.row.call.held_up.add(_call(work).key)
         return executions
 
     def _move(self, works: Sequence[Work], limit: int, executions: list[Execution]) -> list[Work]:
@@ -174,10 +177,12 @@ class SequenceRunner:
         for twin in sequence.moved:
             if call.event and (_call(twin).event, _call(twin).number) == (call.event, call.number):
                 return twin.answer
-        if call.number and number >= call.number:
+        if not call.number:
+            return SequenceGap.behind_another() if _is_held_up(work, sequence) else None
+        if number >= call.number:
             return AlreadyAnswered(call.number)
 
-        if not call.number or number == call.after:
+        if number == call.after:
             return None
         return SequenceLost(call.number) if sequence.is_lost else SequenceGap(call.number)
 
@@ -241,6 +246,18 @@ def _call(work: Work) -> SequenceCall:
     call = work.row.sequence
     assert call is not None
     return call
+
+
+def _may_come_again(work: Work) -> bool:
+    return isinstance(work.answer, GalleyError) and work.answer.is_retryable
+
+
+def _is_held_up(work: Work, sequence: _Sequence) -> bool:
+    """Say whether a row before it in its call came to nothing, in this batch or in one before, and may come again."""
+    call = work.row.call
+    return _call(work).key in call.held_up or any(
+        before.row.call is call and _may_come_again(before) for before in sequence.met
+    )
 
 
 def _marks(calls: Iterable[SequenceCall]) -> list[Mark]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import GalleyError, QueueFull
 from tests.factories.sequences import (
     CRASHES,
     FoldingPipeline,
@@ -14,8 +15,10 @@ from tests.factories.sequences import (
     make_event,
     make_event_rows,
     make_folds,
+    told,
 )
 from tests.fakes.sequences import FakeSequenceStore
+from workers.runner.pipelines.base import PreparedRow
 from workers.runner.sequence_store import SequenceState
 from workers.runner.sequences import MOST_TRIES, SequenceRunner
 
@@ -122,9 +125,9 @@ def test_what_follows_a_first_event_that_failed_is_not_lost(runner: SequenceRunn
 def test_numbers_that_share_a_name_have_answers_of_their_own(runner: SequenceRunner) -> None:
     events = [make_event("s", number, f"{number % 2}", number=number, after=number - 1) for number in (1, 2, 3, 4)]
 
-    told = answers_of(runner, events)
-    assert told == [folded(range(1, number + 1)) for number in (1, 2, 3, 4)]
-    assert answers_of(runner, events) == ["already_answered"] * 2 + told[2:]
+    first = answers_of(runner, events)
+    assert first == [folded(range(1, number + 1)) for number in (1, 2, 3, 4)]
+    assert answers_of(runner, events) == ["already_answered"] * 2 + first[2:]
 
 
 def test_an_event_that_comes_again_to_another_version_is_told_which_one_answered(
@@ -161,6 +164,38 @@ def test_after_too_many_tries_the_caller_is_told(runner: SequenceRunner, store: 
     _interfering(runner, store, times=MOST_TRIES)
 
     assert answers_of(runner, [make_event("a", 1), make_event("b", 2)]) == ["sequence_moved", folded([2])]
+
+
+@pytest.mark.parametrize("trip", ["read", "move"])
+def test_no_event_overtakes_one_of_its_call_that_may_come_again(
+    runner: SequenceRunner, store: FakeSequenceStore, trip: str
+) -> None:
+    events = [make_event(key, number, f"e{number}") for key, number in (("a", 1), ("a", 2), ("b", 3), ("a", 4))]
+    works = runner.prepare(make_event_rows(events))
+    store.is_away_for = {trip}
+    runner.forward(works[:1], limit=64)
+    store.is_away_for = set()
+    runner.forward(works[1:], limit=64)
+
+    assert told(works) == ["redis_unavailable", "sequence_gap", folded([3]), "sequence_gap"]
+    assert [work.answer.is_retryable for work in works if isinstance(work.answer, GalleyError)] == [True] * 3
+    assert answers_of(runner, events) == [folded([1]), folded([1, 2]), folded([3]), folded([1, 2, 4])]
+
+
+def test_nor_one_of_its_batch(runner: SequenceRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    resume = FoldingPipeline.resume
+
+    def refuse_ones(pipeline: FoldingPipeline, state: bytes, data: bytes, parameters: object) -> PreparedRow:
+        if data == b"1":
+            raise QueueFull("The test has no room for it.")
+        return resume(pipeline, state, data, parameters)
+
+    monkeypatch.setattr(FoldingPipeline, "resume", refuse_ones)
+    events = [make_event("a", 0, "e0"), make_event("a", 1, "e1"), make_event("a", 0, "e0"), make_event("a", 2, "e2")]
+    works = runner.prepare([*make_event_rows(events), *make_event_rows([make_event("a", 3)])])
+    runner.forward(works, limit=64)
+
+    assert told(works) == [folded([0]), "queue_full", folded([0]), "sequence_gap", folded([0, 3])]
 
 
 @pytest.mark.parametrize("trip", ["read", "move"])
@@ -232,14 +267,14 @@ def test_states_of_another_schema_are_not_met(runner: SequenceRunner, store: Fak
 
 def _interfering(runner: SequenceRunner, store: FakeSequenceStore, *, times: int) -> list[str]:
     """Have somebody else move the sequence `a` just before the next so many writes; return what that one is told."""
-    told: list[str] = []
+    heard: list[str] = []
 
     def interfere() -> None:
-        if len(told) < times:
-            told.append("")
+        if len(heard) < times:
+            heard.append("")
             store.before_move, before = (lambda: None), store.before_move
-            told[-1] = answers_of(runner, [make_event("a", 9)])[0]
+            heard[-1] = answers_of(runner, [make_event("a", 9)])[0]
             store.before_move = before
 
     store.before_move = interfere
-    return told
+    return heard
