@@ -1,10 +1,13 @@
 """Twenty minutes of everything at once, through nginx with TLS: what goes wrong, and which process grows."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 from unittest import mock
 
 import psutil
@@ -16,7 +19,7 @@ from tests.factories.full_stack import FullStack, running_full_stack
 from tests.load.background import meanwhile
 from tests.load.measure import Plan, Progress
 from tests.load.report import Table
-from tests.load.soak_asks import ASKINGS
+from tests.load.soak_asks import ASKINGS, Asking
 from tests.load.soak_calls import HttpCaller
 from tests.load.soak_growth import growth_table
 from tests.load.soak_jobs import ROWS, JobCaller
@@ -24,7 +27,7 @@ from tests.load.soak_logs import Log, LogWatcher, galley_logs, nginx_complaint, 
 from tests.load.soak_redis import Kept, data_slope, kept, kept_table
 from tests.load.soak_samples import SAMPLE_S, Sampler
 from tests.load.soak_scrapes import ScrapeCaller, scrapes_table
-from tests.load.soak_streams import STREAMINGS, WORKS_PER_SESSION, StreamCallers
+from tests.load.soak_streams import STREAMINGS, WORKS_PER_SESSION, StreamCallers, Streaming
 from tests.load.soak_tally import SoakTally, answers_table, troubles_table
 from tests.load.soak_verdict import verdict_table
 from tests.load.stack import Stack
@@ -32,6 +35,13 @@ from tests.load.stack import Stack
 # Tokens outlive the soak.
 SPARE_S = 600
 REPORT_S = 60.0
+# Before it begins there are so many times the callers for so long, who ask as fast as they are answered: as many
+# connections to Redis, PostgreSQL and nginx are kept as were ever used at once.
+HURRY_S, HURRY_TIMES = 45.0, 4
+# They have numbers of their own, from this one on.
+STRANGERS = 1000
+
+Caller = TypeVar("Caller", Asking, Streaming)
 
 
 def soak_tables(stack: Stack, plan: Plan, report: Progress) -> list[Table]:
@@ -45,9 +55,17 @@ def soak_tables(stack: Stack, plan: Plan, report: Progress) -> list[Table]:
         sampler = Sampler(first_pids=lambda: pids, names=names)
         scraper = ScrapeCaller(full.stack.url)
         watcher = LogWatcher(_logs(full))
-        # What parts said while they started is not of the soak.
+        report(f"soak, {HURRY_S:g} s of haste first")
+        with _load(full, [hurried(one) for one in ASKINGS], [hurried(one) for one in STREAMINGS]):
+            Event().wait(HURRY_S)
+        # What parts said while they started, or were in haste, is not of the soak.
         watcher.skip()
-        with meanwhile(watcher.work), _load(full) as tallies, meanwhile(sampler.work), meanwhile(scraper.work):
+        with (
+            meanwhile(watcher.work),
+            _load(full, ASKINGS, STREAMINGS) as tallies,
+            meanwhile(sampler.work),
+            meanwhile(scraper.work),
+        ):
             looks = _looks(full, plan.soak_seconds, report)
     scraper.read()
     everybody = [*tallies, scraper.tally]
@@ -102,13 +120,30 @@ def postgres_pid(database_url: str) -> int:
     return parent.pid
 
 
+def hurried(caller: Caller) -> Caller:
+    """Return the same kind of caller, more of it, with other payments, which waits for nothing but the answers."""
+    if isinstance(caller, Asking):
+        asks = caller.questions
+        return replace(
+            caller,
+            callers=HURRY_TIMES * caller.callers,
+            rate=math.inf,
+            questions=lambda number: asks(STRANGERS + number),
+        )
+
+    works = caller.works
+    return replace(
+        caller, sockets=HURRY_TIMES * caller.sockets, rate=math.inf, works=lambda number: works(STRANGERS + number)
+    )
+
+
 @contextmanager
-def _load(full: FullStack) -> Iterator[list[SoakTally]]:
-    """Have all callers at work for the length of the block; their tallies are whole after it."""
+def _load(full: FullStack, askings: Sequence[Asking], streamings: Sequence[Streaming]) -> Iterator[list[SoakTally]]:
+    """Have callers at work for the length of the block; their tallies are whole after it."""
     token = full.stack.new_clients_token("infer", "jobs")
     make_client = partial(full.client, token)
-    jobs, streams = JobCaller(make_client), StreamCallers(full.url, token)
-    callers = [HttpCaller(one, number, make_client) for one in ASKINGS for number in range(one.callers)]
+    jobs, streams = JobCaller(make_client), StreamCallers(full.url, token, streamings)
+    callers = [HttpCaller(one, number, make_client) for one in askings for number in range(one.callers)]
     with ExitStack() as working:
         # How a client that takes no certificates of its own is told of one: OpenSSL reads it there.
         working.enter_context(mock.patch.dict("os.environ", SSL_CERT_FILE=f"{full.nginx.ca}"))
@@ -138,6 +173,8 @@ def _note() -> str:
     return (
         f"Through nginx with TLS, PostgreSQL and two Redis servers behind it, all in one run: {asked}; {streamed}, in "
         f"sessions of {WORKS_PER_SESSION}; jobs of {ROWS} recommendations one after the other, whose time is from the "
-        "post to the last line of the results. Every answer is looked at. What came again are sockets that were cut "
+        "post to the last line of the results. Before, "
+        f"for {HURRY_S:g} s, {HURRY_TIMES} times the callers without a pause: so many connections are kept from then "
+        "on. Every answer is looked at. What came again are sockets that were cut "
         f"and frames that were refused, which the client sees to. Processes are looked at every {SAMPLE_S:g} s."
     )

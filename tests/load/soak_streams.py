@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, Final
@@ -120,13 +120,13 @@ class SocketCaller:
 class StreamCallers:
     """All sockets, on one thread."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, streamings: Sequence[Streaming]) -> None:
         base = url.replace("http", "ws", 1)
 
         def connect(path: str, tally: SoakTally) -> StreamClient:
             return CountingClient(base + path, token, tally)
 
-        self._callers = [SocketCaller(one, number, connect) for one in STREAMINGS for number in range(one.sockets)]
+        self._callers = [SocketCaller(one, number, connect) for one in streamings for number in range(one.sockets)]
 
     @property
     def tallies(self) -> list[SoakTally]:
