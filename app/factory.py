@@ -184,6 +184,7 @@ def wire(core: Core, inference: InferenceClient, *, heavy: HeavyClient, tasks: T
         places=SocketPlaces(core.state_redis, most=settings.max_sockets),
         inference=inference,
         heavy=heavy,
+        heavy_workers=core.heavy_workers,
         tasks=tasks,
         cache=cache,
         admission=Admission(limit=settings.max_in_service, longest_wait_s=settings.max_wait_s, turns=Turns()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from app.setting_rules import LEAST_SECRET, NO_SECRET
 
@@ -19,14 +19,18 @@ _PLACEHOLDERS: Final = (
     "to-be-set", "supersecret", "super-secret",
 )  # fmt: skip
 
+# There it would be seen wherever the URL is handed on, as to pg_dump, and held to no rule.
+_MISPLACED: Final = "A password belongs before the host (scheme://user:password@host), not among the options."
+
 
 def secret_problems(values: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what is wrong with the secrets among all settings, by variable. No sentence repeats any part of one."""
     key: str = values["jwt_secret"] or ""
+    misplaced = {name.upper(): [_MISPLACED] for name in URLS if has_password_in_query(values.get(name) or "")}
     if len(key.encode()) < LEAST_SECRET:
-        return {"JWT_SECRET": [NO_SECRET]} | _production_problems({**values, "jwt_secret": None})
+        return {"JWT_SECRET": [NO_SECRET]} | _production_problems({**values, "jwt_secret": None}) | misplaced
 
-    return _production_problems(values)
+    return _production_problems(values) | misplaced
 
 
 def password_of(url: str) -> str:
@@ -35,6 +39,14 @@ def password_of(url: str) -> str:
         return urlsplit(url).password or ""
     except ValueError:
         return ""
+
+
+def has_password_in_query(url: str) -> bool:
+    """Say whether a URL has a password among its options, where some clients take one, too."""
+    try:
+        return "password" in parse_qs(urlsplit(url).query, keep_blank_values=True)
+    except ValueError:
+        return False
 
 
 def _production_problems(values: Mapping[str, Any]) -> dict[str, list[str]]:

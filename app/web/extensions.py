@@ -13,6 +13,7 @@ from app.inference.answer_cache import AnswerCache
 from app.inference.client import InferenceClient
 from app.inference.directory_reader import DirectoryReader
 from app.inference.heavy_client import HeavyClient
+from app.inference.heavy_workers import HeavyWorkers
 from app.infra.broker_queues import BrokerQueues
 from app.infra.job_files import JobFiles, sweep_at_start
 from app.infra.task_queue import Tasks
@@ -96,6 +97,7 @@ class Services:
     places: SocketPlaces
     inference: InferenceClient
     heavy: HeavyClient
+    heavy_workers: HeavyWorkers
     tasks: Tasks
     cache: AnswerCache
     admission: Admission

@@ -1,4 +1,4 @@
-"""Gauges of the parts Galley stands on, asked at each scrape: ready or not, and how full Redis and the disk are."""
+"""Gauges of the parts Galley stands on, asked at each scrape: ready or not, how full, how old."""
 
 import platform
 import shutil
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from redis import Redis
 
 from app.errors import RedisUnavailable
+from app.infra.backup_note import backup_age_s
 from app.infra.redis import redis_errors
 from app.web.extensions import Services
 
@@ -46,6 +47,8 @@ class _PartCollector(Collector):
         yield from _of_directory(self._services)
         yield from _of_redis({"cache": self._services.redis, "state": self._services.state_redis})
         yield from _of_disk(self._services)
+        yield from _of_backups(self._services)
+        yield from _of_heavy_workers(self._services)
 
 
 def _of_directory(services: Services) -> Iterator[Metric]:
@@ -60,13 +63,17 @@ def _of_redis(clients: dict[str, Redis]) -> Iterator[Metric]:
     up = GaugeMetricFamily("galley_redis_up", "Whether Redis answers, by what it holds", labels=["role"])
     used = GaugeMetricFamily("galley_redis_memory_bytes", "What Redis holds", labels=["role"])
     limit = GaugeMetricFamily("galley_redis_memory_limit_bytes", "maxmemory; 0 is without a limit", labels=["role"])
+    writes = GaugeMetricFamily(
+        "galley_redis_takes_writes", "Whether Redis is no replica and writes down", labels=["role"]
+    )
     for role, client in clients.items():
-        memory = _memory(client)
-        up.add_metric([role], memory is not None)
-        if memory is not None:
-            used.add_metric([role], memory["used_memory"])
-            limit.add_metric([role], memory["maxmemory"])
-    yield from (up, used, limit)
+        facts = _facts(client)
+        up.add_metric([role], facts is not None)
+        if facts is not None:
+            used.add_metric([role], facts["used_memory"])
+            limit.add_metric([role], facts["maxmemory"])
+            writes.add_metric([role], facts["role"] == "master" and facts["aof_last_write_status"] == "ok")
+    yield from (up, used, limit, writes)
 
 
 def _of_disk(services: Services) -> Iterator[Metric]:
@@ -75,10 +82,21 @@ def _of_disk(services: Services) -> Iterator[Metric]:
     yield GaugeMetricFamily("galley_disk_bytes", "How large that disk is", value=usage.total)
 
 
-def _memory(client: Redis) -> dict[str, Any] | None:
+def _of_heavy_workers(services: Services) -> Iterator[Metric]:
+    slots = services.heavy_workers.slots()
+    yield GaugeMetricFamily("galley_heavy_slots", "Processes that answer calls of heavy models", value=slots)
+
+
+def _of_backups(services: Services) -> Iterator[Metric]:
+    age_s = backup_age_s(services.settings.var_dir)
+    if age_s is not None:
+        yield GaugeMetricFamily("galley_backup_age_seconds", "Since a backup without damage was made", value=age_s)
+
+
+def _facts(client: Redis) -> dict[str, Any] | None:
     try:
         with redis_errors():
-            facts: dict[str, Any] = client.info("memory")
+            facts: dict[str, Any] = client.info()
     except RedisUnavailable:
         return None
 

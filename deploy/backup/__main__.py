@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from app.errors import GalleyError
+from app.infra.backup_note import note_backup
 from app.secret_file import secret_to_make
 from app.setting_rules import SettingsError
 from app.settings import read_settings, read_var_dir
@@ -47,6 +48,7 @@ def _make(arguments: argparse.Namespace) -> int:
         say("Nothing older was removed: an earlier backup may hold what is damaged now.")
         return _tell_damaged(backup.facts)
 
+    note_backup(settings.var_dir)
     for folder in sweep(target.absolute(), keep=arguments.keep):
         say(f"Removed {folder}: the newest {arguments.keep} are kept.")
     return 0

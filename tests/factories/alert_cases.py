@@ -16,6 +16,7 @@ _WAITS: Final = 'galley_runner_queue_seconds_bucket{model="m",version="1",le='
 
 _REQUESTS: Final = 'flask_http_request_total{status="%s"}'
 _LOADING: Final = 'galley_problems_total{code="model_loading"}'
+_RESENT: Final = 'galley_tasks_total{task="galley.maintenance.resend_jobs",result="ok"}'
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ CASES: Final[Mapping[str, AlertCase]] = {
         {'up{job="galley"}': "1x60", 'galley_process_cpu_seconds_total{part="celery"}': "0+0.01x60"},
         {'galley_process_cpu_seconds_total{part="celery"}': "7x60"}, {},
     ),
+    "GalleyUpkeepGone": AlertCase(
+        {'up{job="galley"}': "1x60", _RESENT: "0+6x60"}, {_RESENT: "7x60"}, {},
+    ),
+    "GalleyHeavyGone": _one("galley_heavy_slots", calm="0x60", alarming="1x20 0x40"),
     "GalleySlow": _spread(_ANSWERS, phase="total", **_OF_VERSION),
     "GalleyQueuesLong": _spread(_WAITS, **_OF_VERSION),
     "GalleyOverloaded": _one(
@@ -69,6 +74,9 @@ CASES: Final[Mapping[str, AlertCase]] = {
         'galley_controller_evictions_total{instance="a"}', calm="0x20 2x40", alarming="0+1x60", instance="a"
     ),
     "GalleyRedisAway": _one('galley_redis_up{role="state"}', calm="1x60", alarming="0x60", role="state"),
+    "GalleyRedisTakesNoWrites": _one(
+        'galley_redis_takes_writes{role="state"}', calm="1x60", alarming="0x60", role="state"
+    ),
     "GalleyRedisFull": _share(
         'galley_redis_memory_bytes{role="state"}', 'galley_redis_memory_limit_bytes{role="state"}',
         calm="80x60", alarming="95x60", whole_is="100x60", role="state",
@@ -89,6 +97,9 @@ CASES: Final[Mapping[str, AlertCase]] = {
     ),
     "GalleyDiskFull": _share(
         "galley_disk_free_bytes", "galley_disk_bytes", calm="15x60", alarming="9x60", whole_is="100x60"
+    ),
+    "GalleyBackupOld": _one(
+        'galley_backup_age_seconds{instance="a"}', calm="80000+60x60", alarming="180000+60x60", instance="a"
     ),
     "GalleyJobFilesStuck": _one("galley_job_files_stuck", calm="0x300", alarming="2x300"),
     "GalleyStoreBroken": _one("galley_store_broken_versions", calm="0x60", alarming="1x60"),

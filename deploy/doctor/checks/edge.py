@@ -62,7 +62,7 @@ def edge(case: Case, debians: Path = DEBIANS) -> Iterator[Finding]:
         problems = [*_certificates(config), *_keys(config), *_limits(case, config)]
         yield from problems or [good("edge", f"{config.path} fits: certificate, key, limits and times.")]
     if not mine:
-        yield good("edge", f"No nginx of this machine asks port {case.settings.port} for Galley.")
+        yield good("edge", f"No nginx that can be seen from here asks port {case.settings.port} for Galley.")
 
 
 def running_configs() -> list[Path]:

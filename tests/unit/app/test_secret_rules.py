@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.secret_rules import password_of, secret_problems
+from app.secret_rules import has_password_in_query, password_of, secret_problems
 
 GOOD = "9f8a1c3e5b7d20469f8a1c3e5b7d2046"
 
@@ -40,6 +40,27 @@ def test_production_refuses_what_could_be_guessed(changes: dict[str, Any], name:
 )
 def test_who_needs_no_password_is_asked_for_none(url: str) -> None:
     assert secret_problems(values(database_url=url)) == {}
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("database_url", f"postgresql+psycopg://galley@host/galley?password={GOOD}"),
+        ("state_redis_url", f"unix:///run/redis.sock?db=0&password={GOOD}"),
+        ("redis_url", "redis://host?password="),
+    ],
+)
+def test_no_password_hides_among_the_options_of_a_url(environment: str, name: str, url: str) -> None:
+    problems = secret_problems(values(environment=environment, **{name: url}))
+
+    assert list(problems) == [name.upper()]
+    assert GOOD not in str(problems)
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://[galley", "ftp://[::1?password=x"])
+def test_what_is_no_url_has_no_password_in_it(url: str) -> None:
+    assert not has_password_in_query(url)
 
 
 def test_random_secrets_are_good() -> None:
