@@ -32,9 +32,15 @@ def at(nginx: Nginx, source: str) -> httpx.Client:
 
 @pytest.mark.parametrize(
     ("path", "source"),
-    [("/auth/token", "127.0.0.5"), ("/auth%2Ftoken/", "127.0.0.6"), ("/auth/revoke", "127.0.0.10")],
+    [
+        ("/auth/token", "127.0.0.5"),
+        ("/auth%2Ftoken/", "127.0.0.6"),
+        ("/auth/revoke", "127.0.0.10"),
+        ("/health/ready", "127.0.0.11"),
+        ("/health%2fready", "127.0.0.12"),
+    ],
 )
-def test_tokens_are_given_at_a_bounded_rate(alone: Nginx, path: str, source: str) -> None:
+def test_what_is_for_everybody_and_asks_sql_is_answered_at_a_bounded_rate(alone: Nginx, path: str, source: str) -> None:
     with at(alone, source) as hasty, at(alone, "127.0.0.7") as other:
         answers = [hasty.post(path) for _ in range(5 * TOKENS_AT_ONCE)]
         elsewhere, unhurried = hasty.get("/health/live"), other.post(path)
