@@ -67,6 +67,10 @@ class RunnerBody:
         self._is_told_to_drain = True
         self._waker.wake()
 
+    def hear_signals(self) -> None:
+        """Let no signal wait for its handler while nothing else happens. For the main thread, before it runs."""
+        self._waker.hear_signals()
+
     def join_loading(self) -> None:
         """Wait for the loading thread, which a runner that ends while it loads leaves behind."""
         self._loading.join()

@@ -93,6 +93,7 @@ def _run_body(spec: RunnerSpec) -> int:
     def drain(_signal: int, _frame: FrameType | None) -> None:
         body.drain()
 
+    body.hear_signals()
     signal.signal(signal.SIGTERM, drain)
     # Ctrl-C reaches the whole process group; who stops first is the controller's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
