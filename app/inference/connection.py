@@ -121,8 +121,13 @@ class RunnerConnection:
             raise self._loss() from err
 
     def _receive(self) -> None:
-        while True:
-            self._take(self._socket.recv_multipart(copy=False))
+        try:
+            while True:
+                self._take(self._socket.recv_multipart(copy=False))
+        except Exception:
+            # Nobody would hear of answers any more, and every caller wait in vain: another connection takes over.
+            logger.exception("what %s answers cannot be received", self.address)
+            self._lose()
 
     def _take(self, frames: list[Any]) -> None:
         try:
@@ -135,10 +140,10 @@ class RunnerConnection:
             return
 
         pending = self._end(header.call_id)
-        if header.load is not None:
-            self.outlook.told(header.load, time.monotonic())
         if pending is not None:
             pending.result.set(Reply(header, [_content(frame) for frame in frames[1:]]))
+        if header.load is not None:
+            self.outlook.told(header.load, time.monotonic())
 
     def _watch(self) -> None:
         while not self.is_lost:

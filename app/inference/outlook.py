@@ -36,11 +36,12 @@ class Outlook:
     def ended(self, holder: Holder, rows: int) -> None:
         """Count rows as answered, or given up."""
         self.rows_in_flight -= rows
-        left = self._rows_of[holder] - rows
-        if left:
+        left = self._rows_of.get(holder, 0) - rows
+        if left > 0:
             self._rows_of[holder] = left
         else:
-            del self._rows_of[holder]
+            # A call without rows may have been ended after all others.
+            self._rows_of.pop(holder, None)
 
     def told(self, load: RunnerLoad, now: float) -> None:
         """Take the runner's word on how busy it is, which came with an answer; call it after `ended`."""

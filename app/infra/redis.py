@@ -88,6 +88,22 @@ def redis_errors() -> Iterator[None]:
         raise RedisUnavailable("Redis cannot write to its disk; try again shortly.") from err
 
 
+@contextmanager
+def redis_refusals() -> Iterator[None]:
+    """Wrap what `redis_errors` does, and what is no outage: a command that is not let through, a script that fails.
+
+    For whoever has callers that can do nothing but come again.
+
+    :raises RedisUnavailable: in all these cases.
+    """
+    try:
+        with redis_errors():
+            yield
+    except RedisError as err:
+        logger.error("Redis refused a command: %s", err)
+        raise RedisUnavailable("Redis refused a command; try again shortly.") from err
+
+
 class Subscriber:
     """Listens to channels on a thread of its own and comes back by itself after any outage.
 

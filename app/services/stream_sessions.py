@@ -14,7 +14,7 @@ import redis
 from msgspec import Struct
 
 from app.errors import SessionNotFound
-from app.infra.redis import redis_errors
+from app.infra.redis import redis_errors, redis_refusals
 from model_store.model_ref import ModelRef
 
 TAKEN_CHANNEL: Final = "galley:sessions:taken"
@@ -132,7 +132,7 @@ class StreamSessions:
 
     def note_answered(self, session: StreamSession, seq: int) -> None:
         """Remember that a frame was answered which moved nothing."""
-        with redis_errors():
+        with redis_refusals():
             self._raise_mark(keys=(mark_key(session.id),), args=(seq, self.keep_s))
 
     def end(self, session: StreamSession) -> None:

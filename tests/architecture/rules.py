@@ -24,6 +24,7 @@ LONG_FUNCTIONS = {
 # The last lines of defence; everywhere else an unknown error must travel on.
 LAST_LINES_OF_DEFENCE = {
     "deploy/doctor/examination.py:_look": "the other checks still look, and what went wrong is told",
+    "app/inference/connection.py:RunnerConnection._receive": "every caller of the runner would wait for it in vain",
     "app/web/fast_path/lane.py:FastPath._answer": "what Flask's handler of HTTP 500 is to requests behind it",
     "app/web/sockets/calls.py:EventCalls._outcomes": "the events of many clients' sockets wait for the same call",
     "app/web/sockets/conversation.py:Conversation.run": "the socket loop: its client is to be told, with 1011",

@@ -1,6 +1,7 @@
 """Wires pass on what is said, break off when they are cut, and let nothing through while they are held."""
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_an_end_is_passed_on_and_what_was_said_before_it(ends: tuple[socket.sock
 
     assert near.recv(100) == b"last words"
     assert near.recv(100) == b""
+
+
+def test_a_reset_is_passed_on(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Whoever is killed before it read all that it was sent resets its connections."""
+    near, far = ends
+    near.sendall(b"asked")
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+
+    assert is_over(near)
 
 
 def test_cut_at_both_ends(wires: Wires, ends: tuple[socket.socket, socket.socket]) -> None:

@@ -6,7 +6,6 @@ It reads a word and its arguments from each line of its standard input, and answ
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 CHUNK_BYTES = 65536
@@ -66,13 +65,16 @@ class Wire:
                 writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             while data := await reader.read(CHUNK_BYTES):
                 await self._flows.wait()
                 writer.write(data)
                 await writer.drain()
             if writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            # Broken off at one end: the other is to hear of it, and not to wait.
+            writer.transport.abort()
 
 
 async def _opened(target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

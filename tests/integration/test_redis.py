@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.errors import RedisUnavailable
-from app.infra.redis import Subscriber, make_redis, redis_errors
+from app.infra.redis import Subscriber, make_redis, redis_errors, redis_refusals
 from tests.factories.redis_server import RedisServer
 from tests.factories.settings import make_settings
 from tests.factories.waiting import wait_until
@@ -78,6 +78,14 @@ def test_mistakes_are_not_outages(client: redis.Redis) -> None:
 
     with pytest.raises(redis.ResponseError), redis_errors():
         client.incr("key")
+
+
+def test_who_has_callers_waits_for_a_redis_that_refuses(client: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
+    client.config_set("min-replicas-to-write", "1")
+
+    with pytest.raises(RedisUnavailable, match="refused"), redis_refusals():
+        client.set("key", "value")
+    assert "NOREPLICAS" in caplog.text
 
 
 def test_pooled_connection_survives_a_restart(server: RedisServer, client: redis.Redis) -> None:

@@ -1,19 +1,13 @@
 """What sequences remember, in Redis: read for a whole batch in one trip, moved on in another, never twice at once."""
 
-import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.resources import files
 from typing import Final, cast
 
 import redis
 from msgspec import Struct
-from redis.exceptions import RedisError
 
-from app.errors import RedisUnavailable
-from app.infra.redis import redis_errors
-
-logger = logging.getLogger(__name__)
+from app.infra.redis import redis_refusals
 
 # Before each state stands how often it was moved. Whoever read another number than there is now moves nothing.
 VERSION_BYTES: Final = 8
@@ -75,7 +69,7 @@ class SequenceStore:
         if not keys and not answers:
             return [], []
 
-        with _refusals():
+        with redis_refusals():
             values = cast(list[bytes | None], self._client.mget([*keys, *answers]))
         return [_state(value) for value in values[: len(keys)]], values[len(keys) :]
 
@@ -87,7 +81,7 @@ class SequenceStore:
         if not moves:
             return []
 
-        with _refusals():
+        with redis_refusals():
             return [bool(moved) for moved in self._script(args=[each for move in moves for each in _arguments(move)])]
 
     def raise_marks(self, marks: Sequence[Mark]) -> None:
@@ -99,7 +93,7 @@ class SequenceStore:
         for mark in marks:
             if mark.key not in highest or mark.number > highest[mark.key].number:
                 highest[mark.key] = mark
-        with _refusals():
+        with redis_refusals():
             self._raise_marks(
                 keys=list(highest), args=[each for mark in highest.values() for each in (mark.number, mark.keep_s)]
             )
@@ -109,19 +103,8 @@ class SequenceStore:
         if not keys:
             return []
 
-        with _refusals():
+        with redis_refusals():
             return [int(value or 0) for value in cast(list[bytes | None], self._client.mget(keys))]
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Wrap what Redis raises, also what is no outage: a command that it does not let us do, a script that fails."""
-    try:
-        with redis_errors():
-            yield
-    except RedisError as err:
-        logger.error("Redis refused what sequences need: %s", err)
-        raise RedisUnavailable("Redis refused a command; try again shortly.") from err
 
 
 def _state(value: bytes | None) -> SequenceState:

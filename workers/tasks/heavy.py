@@ -78,7 +78,11 @@ def _answer(task: GalleyTask, queue: HeavyQueue, ticket: str, taken: TakenCall) 
 
     is_awaited = queue.answer(ticket, answer.frames)
     if answer.took_s:
-        queue.note_cost(taken.call.ref, answer.took_s)
+        try:
+            queue.note_cost(taken.call.ref, answer.took_s)
+        except RedisUnavailable as err:
+            # The caller has his answer: a task that failed now would have him told otherwise.
+            logger.warning("what a call cost is not noted: %s", err.detail)
     return "answered" if is_awaited else "nobody waits any more"
 
 

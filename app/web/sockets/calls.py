@@ -123,6 +123,9 @@ class EventCalls:
     def _call(self, lane: _Lane) -> None:
         """Ask for what waits; whoever is ready meanwhile goes with the next call."""
         gathered = _gather(lane)
+        if not gathered:
+            return
+
         outcomes = iter(self._outcomes(gathered))
         for queue, events in gathered:
             try:
@@ -166,6 +169,10 @@ def _gather(lane: _Lane) -> Gathered:
     while lane.ready and count < MOST_ROWS:
         queue = lane.ready.popleft()
         events = queue.withdraw()
+        if not events:
+            # They were taken back while it waited for its turn.
+            queue.is_busy = False
+            continue
         gathered.append((queue, events))
         count += len(events)
     return gathered

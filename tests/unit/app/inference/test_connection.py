@@ -4,6 +4,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from unittest import mock
 
 import gevent
 import pytest
@@ -12,7 +13,7 @@ from zmq.utils import garbage
 
 from app.errors import Draining, RunnerLost
 from app.inference.connection import COPIED_BYTES, Reply, RunnerConnection
-from app.inference.messages import InferReply, InferRequest, RunnerRequest
+from app.inference.messages import InferReply, InferRequest, RunnerLoad, RunnerRequest
 from tests.factories.waiting import wait_until
 from tests.fakes.runner import Answer, FakeRunner
 
@@ -74,6 +75,29 @@ def test_lost_connection_is_not_used_again(start_runner: Callable[[str], FakeRun
     with pytest.raises(RunnerLost):
         call(connection)
     assert not connection.is_usable
+
+
+def test_a_connection_that_cannot_hear_is_given_up(
+    start_runner: Callable[[str], FakeRunner],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runner = start_runner("a")
+    runner.answer = busy
+    connection = connect(runner)
+    monkeypatch.setattr(connection.outlook, "told", mock.Mock(side_effect=KeyError))
+
+    assert call(connection).rows == [b"ab"]
+    with pytest.raises(RunnerLost):
+        call(connection)
+    assert not connection.is_usable
+    assert "cannot be received" in caplog.text
+
+
+def busy(request: RunnerRequest, rows: Sequence[bytes]) -> Answer:
+    load = RunnerLoad(queued_rows=1, computing_rows=0, clients=1, row_cost_s=0.5)
+    return InferReply(call_id=request.call_id, load=load), list(rows)
 
 
 def test_request_that_a_draining_runner_left_unanswered_was_never_begun(

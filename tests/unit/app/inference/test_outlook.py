@@ -42,6 +42,14 @@ def test_rows_of_others_are_what_the_runner_holds_beyond_ones_own() -> None:
     assert outlook.rows_in_flight == 3
 
 
+def test_a_call_without_rows_may_end_last() -> None:
+    outlook = sent((FLOOD, 2), (FLOOD, 0))
+    outlook.ended(FLOOD, 2)
+    outlook.ended(FLOOD, 0)
+
+    assert outlook.rows_in_flight == 0
+
+
 @pytest.mark.parametrize(("own", "expected"), [(1, 3), (5, 5)])
 def test_an_old_word_gives_way_to_the_directory(own: int, expected: int) -> None:
     outlook = told(sent((FLOOD, own)), queued=100)

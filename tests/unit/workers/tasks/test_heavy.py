@@ -47,6 +47,12 @@ def test_call_is_answered_and_its_cost_noted(queue: mock.Mock, desk: mock.Mock) 
     queue.note_cost.assert_called_once_with(TAKEN.call.ref, 0.5)
 
 
+def test_an_answer_stands_though_its_cost_cannot_be_noted(queue: mock.Mock, desk: mock.Mock) -> None:
+    queue.note_cost.side_effect = RedisUnavailable("The test took it away.")
+
+    assert infer("ticket") == "answered"
+
+
 def test_call_that_is_not_there_costs_nothing(queue: mock.Mock, desk: mock.Mock) -> None:
     queue.take.return_value = None
 

@@ -1,11 +1,10 @@
 """What many sockets bring goes in few calls, and one session's events one after the other."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import cast
 
 import gevent
 import pytest
-from gevent.event import Event
 
 from app.errors import GalleyError, ModelLoading, QueueFull, UnsupportedImage, VersionNotFound
 from app.inference.client import InferenceClient
@@ -16,34 +15,11 @@ from app.web.sockets.calls import MOST_CALLS, MOST_ROWS, Asked, Ended, EventCall
 from model_store.model_ref import ModelRef
 from tests.factories.streams import ExchangeStand
 from tests.factories.traces import SAMPLED, TRACE_ID
-from tests.fakes.inference import NOT_AN_IMAGE, FakeInferenceClient
+from tests.fakes.held_inference import HeldInference
+from tests.fakes.inference import NOT_AN_IMAGE
 
 PATIENCE_S = 10.0
 REF = ModelRef("fraud", 1)
-
-
-class HeldInference(FakeInferenceClient):
-    """Answers each row with itself, once it is let go; knows how many calls are under way."""
-
-    def __init__(self) -> None:
-        super().__init__(answer=lambda row, _top_k: row)
-        self.gate = Event()
-        self.gate.set()
-        self.under_way: list[list[str]] = []
-        """The keys of each call that has no answer yet."""
-        self.fails: Exception | None = None
-
-    def infer(self, *args: Any, **options: Any) -> Any:
-        keys = [sequence.key for sequence in options["sequences"]]
-        assert not {key for call in self.under_way for key in call} & set(keys), "a session is in two calls"
-        self.under_way.append(keys)
-        try:
-            self.gate.wait()
-            if self.fails is not None:
-                raise self.fails
-            return super().infer(*args, **options)
-        finally:
-            self.under_way.remove(keys)
 
 
 class Session:
@@ -61,6 +37,10 @@ class Session:
         for seq in seqs:
             call = SequenceCall(key=self.name, keep_s=60)
             self._calls.put(self._queue, Asked(seq, row or f"{self.name}:{seq}".encode(), call, 0.0))
+
+    def take_back(self) -> None:
+        """Take back all that no call has yet."""
+        self._queue.withdraw()
 
     def _hear(self, ended: Sequence[Ended]) -> None:
         for event, outcome in ended:
@@ -143,6 +123,24 @@ def test_while_a_call_is_under_way_the_next_gathers(calls: EventCalls, inference
     settle(inference, *sessions, events=10)
 
     assert [len(call.rows) for call in inference.calls] == [1, 1, 8]
+
+
+def test_what_was_taken_back_while_it_waited_makes_no_call(calls: EventCalls, inference: HeldInference) -> None:
+    inference.gate.clear()
+    held = [Session(calls, name) for name in "ab"[:MOST_CALLS]]
+    for session in held:
+        session.send(1)
+        gevent.idle()
+    hasty = Session(calls, "c")
+    hasty.send(1, 2)
+    hasty.take_back()
+    inference.gate.set()
+    settle(inference, *held, events=len(held))
+    hasty.send(3)
+    settle(inference, hasty, events=1)
+
+    assert [call.rows for call in inference.calls] == [[b"a:1"], [b"b:1"], [b"c:3"]]
+    assert hasty.told == hasty.right(3)
 
 
 def test_a_session_is_in_one_call_at_a_time_and_in_order(calls: EventCalls, inference: HeldInference) -> None:
