@@ -12,6 +12,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from structlog.contextvars import clear_contextvars
 
 from app.services import client_secrets
@@ -34,6 +35,10 @@ PYTHONS_OWN = "multiprocessing.resource_tracker"
 # So long what a test ended may take to be gone, on a machine that has more to do.
 LEFT_AFTER_S = 10.0
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+# How long an example takes to be made, or to be tried, is the machine's affair.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @dataclass(frozen=True)
